@@ -1,0 +1,1 @@
+"""The pure vocabulary of Hazina: money, currencies, ids, phones, pages. No I/O."""

@@ -1,0 +1,70 @@
+"""UUIDv7 inside, TypeIDs outside."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from typeid import TypeID
+from typeid.errors import TypeIDException
+from uuid_utils.compat import uuid7
+
+from core.errors import InvalidInput
+
+
+class Kind(StrEnum):
+    """The prefix of a TypeID, one for each type that has an id outside."""
+
+    TENANT = "ten"
+    USER = "usr"
+    MEMBERSHIP = "mem"
+    INVITATION = "inv"
+    API_KEY = "key"
+    STORE = "store"
+    CUSTOMER = "cus"
+    CHANNEL = "chan"
+    PROVIDER = "prov"
+    PROVIDER_ACCOUNT = "pacc"
+    PAYMENT = "pay"
+    PAYMENT_EVENT = "payev"
+    LEDGER_ACCOUNT = "lacc"
+    TRANSFER = "txr"
+    ENTRY = "entry"
+    HOLD = "hold"
+    AUDIT = "audit"
+    OUTBOX = "job"
+    SERVER = "dbs"
+    TIER = "tier"
+
+
+def new_id() -> UUID:
+    """Make a UUIDv7: unique, and in order of time."""
+    return uuid7()
+
+
+def outside(kind: Kind, id: UUID) -> str:  # noqa: A002 - an id is what it is
+    """Write an id as clients see it, such as `pay_01h455vb4pex5vsknk084sn02q`."""
+    return str(TypeID.from_uuid(id, kind.value))
+
+
+def inside(kind: Kind, text: str) -> UUID:
+    """Read a client's id back.
+
+    Raises:
+        InvalidInput: it is no TypeID, or one of another type.
+    """
+    found, id_ = parse(text)
+    if found is not kind:
+        raise InvalidInput("id", f"Expected an id that starts with {kind}_, got one of type {found}.")
+    return id_
+
+
+def parse(text: str) -> tuple[Kind, UUID]:
+    """Read an id of any type.
+
+    Raises:
+        InvalidInput: it is no TypeID of a type we know.
+    """
+    try:
+        parsed = TypeID.from_string(text)
+        return Kind(parsed.prefix), UUID(bytes=parsed.uuid_bytes)
+    except (TypeIDException, ValueError) as error:
+        raise InvalidInput("id", "This is no id. Ids look like pay_01h455vb4pex5vsknk084sn02q.") from error

@@ -1,0 +1,1 @@
+"""The platform's own data and rules: one database, one folder for each area."""

@@ -1,0 +1,1 @@
+"""Use cases: check the scope, open one transaction, call the domain, announce."""

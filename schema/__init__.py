@@ -1,0 +1,1 @@
+"""GraphQL only: types, inputs, unions and fields of the two schemas."""

@@ -1,0 +1,145 @@
+"""Who calls, from where, and what the use cases may reach on their behalf."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from uuid import UUID
+
+from core.clock import Clock
+from tenancy.errors import Forbidden, NoTenant, NotSignedIn
+from tenancy.roles import Scope
+from tenancy.sessions import OwnerDatabase, Tenant
+
+if TYPE_CHECKING:
+    from tenancy.engines import Tenants
+    from tenancy.feed import Feed
+    from tenancy.keyring import Keyring
+    from tenancy.limits import RateLimits
+    from tenancy.tokens import TokenIssuer
+
+Loader = TypeVar("Loader")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a verified token or API key speaks for."""
+
+    kind: str
+    """`user`, `api_key` or `staff`: the actor_kind of audit rows."""
+    id: UUID
+    """The user's id, or the API key's."""
+    tenant_id: UUID | None
+    scopes: frozenset[Scope]
+    role: str | None
+    expires_at: datetime | None
+    session_id: UUID | None = None
+    """The family of refresh tokens it was issued from; None for API keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """Where a request came from, for audit rows and logs."""
+
+    id: str
+    ip: str
+    user_agent: str
+
+
+@dataclass(slots=True)
+class Services:
+    """What one process shares between its requests; built once by `server`."""
+
+    owner: OwnerDatabase
+    tenants: "Tenants"
+    feed: "Feed"
+    keyring: "Keyring"
+    limits: "RateLimits"
+    tokens: "TokenIssuer"
+    policy: "Policy"
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that use cases read. `server.settings` fills it from the environment."""
+
+    environment: str = "development"
+    """`development`, `sandbox` or `production`."""
+    registration: str = "open"
+    """`open`, `invite` or `approval`."""
+    tenants_per_user_max: int = 5
+    provisioning_concurrency_max: int = 3
+    public_url: str = "http://127.0.0.1:8000"
+    """Where providers and e-mail links reach us."""
+
+
+@dataclass(slots=True)
+class TenantContext:
+    """One operation on the tenant schema."""
+
+    services: Services
+    request: RequestInfo
+    principal: Principal | None = None
+    bound_tenant: Tenant | None = None
+    _loaders: dict[Hashable, Any] = field(default_factory=dict)
+
+    @property
+    def tenant(self) -> Tenant:
+        """Raises NotSignedIn or NoTenant."""
+        self.signed_in()
+        if self.bound_tenant is None:
+            raise NoTenant
+        return self.bound_tenant
+
+    def signed_in(self) -> Principal:
+        """Raises NotSignedIn."""
+        if self.principal is None:
+            raise NotSignedIn
+        return self.principal
+
+    def require(self, scope: Scope) -> Principal:
+        """Raises NotSignedIn, or Forbidden where the role or key lacks the scope."""
+        principal = self.signed_in()
+        if scope not in principal.scopes:
+            raise Forbidden(scope)
+        return principal
+
+    def loader(self, make: Callable[["TenantContext"], Loader]) -> Loader:
+        """The operation's own data loader of this kind, made on first use."""
+        if make not in self._loaders:
+            self._loaders[make] = make(self)
+        return cast("Loader", self._loaders[make])
+
+    def fork(self) -> "TenantContext":
+        """The same caller with loaders of its own: one for each operation on a socket."""
+        return TenantContext(self.services, self.request, self.principal, self.bound_tenant)
+
+
+@dataclass(slots=True)
+class OwnerContext:
+    """One operation on the owner schema."""
+
+    services: Services
+    request: RequestInfo
+    principal: Principal | None = None
+
+    @property
+    def owner(self) -> OwnerDatabase:
+        return self.services.owner
+
+    def signed_in(self) -> Principal:
+        """Raises NotSignedIn."""
+        if self.principal is None:
+            raise NotSignedIn
+        return self.principal
+
+    def require(self, scope: Scope) -> Principal:
+        """Raises NotSignedIn, or Forbidden where the platform role lacks the scope."""
+        principal = self.signed_in()
+        if scope not in principal.scopes:
+            raise Forbidden(scope)
+        return principal
+
+    def fork(self) -> "OwnerContext":
+        return OwnerContext(self.services, self.request, self.principal)

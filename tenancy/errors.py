@@ -1,0 +1,89 @@
+"""Refusals on the way to a tenant's database.
+
+    DomainError
+    ├── NotSignedIn            no token, or one that no longer counts
+    ├── Forbidden              the role or key lacks a scope
+    ├── NoTenant               the token names no business yet
+    ├── WrongTenant            header or subdomain names another business than the token
+    └── TenantNotServed
+        ├── TenantUnknown
+        ├── TenantSuspended
+        ├── TenantUnavailable  closing, moving, being made, or its server is down
+        ├── TenantMigrating    its schema is older than this process serves
+        └── Capacity           all connections are busy
+"""
+
+from core.errors import DomainError
+
+
+class NotSignedIn(DomainError):
+    code = "NOT_SIGNED_IN"
+
+    def __init__(self, message: str = "Sign in, or send a valid API key, and try again.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(DomainError):
+    code = "FORBIDDEN"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This needs the scope {scope}, which your role or API key does not have.")
+        self.scope = scope
+
+
+class NoTenant(DomainError):
+    code = "NO_TENANT"
+
+    def __init__(self) -> None:
+        super().__init__("Choose a business first: call switchTenant and use the token it returns.")
+
+
+class WrongTenant(DomainError):
+    code = "WRONG_TENANT"
+
+    def __init__(self) -> None:
+        super().__init__("The address or the X-Tenant-Id header names another business than your token.")
+
+
+class TenantNotServed(DomainError):
+    """The tenant can't be reached now; no connection was opened."""
+
+    retry_after_s: int | None = None
+
+
+class TenantUnknown(TenantNotServed):
+    code = "TENANT_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such business.")
+
+
+class TenantSuspended(TenantNotServed):
+    code = "TENANT_SUSPENDED"
+
+    def __init__(self) -> None:
+        super().__init__("This business is suspended. Contact support.")
+
+
+class TenantUnavailable(TenantNotServed):
+    code = "TENANT_UNAVAILABLE"
+    retry_after_s = 30
+
+    def __init__(self, message: str = "This business can't be reached now. Try again in a moment.") -> None:
+        super().__init__(message)
+
+
+class TenantMigrating(TenantNotServed):
+    code = "TENANT_MIGRATING"
+    retry_after_s = 30
+
+    def __init__(self) -> None:
+        super().__init__("This business is being upgraded. Try again in half a minute.")
+
+
+class Capacity(TenantNotServed):
+    code = "CAPACITY"
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("All connections are busy. Try again in a second.")
