@@ -40,7 +40,7 @@ def new_id() -> UUID:
     return uuid7()
 
 
-def outside(kind: Kind, id: UUID) -> str:  # noqa: A002 - an id is what it is
+def outside(kind: Kind, id: UUID) -> str:
     """Write an id as clients see it, such as `pay_01h455vb4pex5vsknk084sn02q`."""
     return str(TypeID.from_uuid(id, kind.value))
 

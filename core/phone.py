@@ -26,7 +26,9 @@ class Phone:
         except phonenumbers.NumberParseException as error:
             raise InvalidInput("phone", "This is no phone number. Write it as +254700000001.") from error
         if not phonenumbers.is_possible_number(number):
-            raise InvalidInput("phone", "This phone number is too short or too long. Write it as +254700000001.")
+            raise InvalidInput(
+                "phone", "This phone number is too short or too long. Write it as +254700000001."
+            )
         return cls(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
     @property

@@ -195,4 +195,3 @@ class AuditColumns(Keyed):
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
         return (Index("ix_audit_log_page", "created_at", "id"),)
-

@@ -21,6 +21,16 @@ class TenantStatus(StrEnum):
     FAILED = "failed"
 
 
+class TenantKind(StrEnum):
+    """What sort of business a tenant is."""
+
+    INDIVIDUAL = "individual"
+    HOUSEHOLD = "household"
+    SMALL_BUSINESS = "small_business"
+    ENTERPRISE = "enterprise"
+    HOLDING = "holding"
+
+
 @dataclass(frozen=True, slots=True)
 class TenantRef:
     """A tenant as the registry knows it."""

@@ -1,16 +1,16 @@
 """Refusals on the way to a tenant's database.
 
-    DomainError
-    ├── NotSignedIn            no token, or one that no longer counts
-    ├── Forbidden              the role or key lacks a scope
-    ├── NoTenant               the token names no business yet
-    ├── WrongTenant            header or subdomain names another business than the token
-    └── TenantNotServed
-        ├── TenantUnknown
-        ├── TenantSuspended
-        ├── TenantUnavailable  closing, moving, being made, or its server is down
-        ├── TenantMigrating    its schema is older than this process serves
-        └── Capacity           all connections are busy
+DomainError
+├── NotSignedIn            no token, or one that no longer counts
+├── Forbidden              the role or key lacks a scope
+├── NoTenant               the token names no business yet
+├── WrongTenant            header or subdomain names another business than the token
+└── TenantNotServed
+    ├── TenantUnknown
+    ├── TenantSuspended
+    ├── TenantUnavailable  closing, moving, being made, or its server is down
+    ├── TenantMigrating    its schema is older than this process serves
+    └── Capacity           all connections are busy
 """
 
 from core.errors import DomainError

@@ -1,0 +1,1 @@
+"""Persisted GraphQL documents."""

@@ -1,0 +1,1 @@
+"""What providers sent that could not be stored in a tenant's own inbox."""

@@ -1,0 +1,1 @@
+"""What a tier allows and costs."""

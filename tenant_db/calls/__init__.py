@@ -1,0 +1,1 @@
+"""A redacted log of every outside call."""

@@ -1,0 +1,1 @@
+"""M-Pesa short codes of the tenant."""

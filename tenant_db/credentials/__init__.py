@@ -1,0 +1,1 @@
+"""Provider accounts and their sealed keys."""

@@ -1,0 +1,1 @@
+"""The row that says whose database this is."""

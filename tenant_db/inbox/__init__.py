@@ -1,0 +1,1 @@
+"""What providers sent, each once."""

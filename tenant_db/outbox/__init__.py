@@ -1,0 +1,1 @@
+"""Jobs of one tenant, to run after commit."""

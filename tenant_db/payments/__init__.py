@@ -1,0 +1,1 @@
+"""Attempts to collect one amount for one order."""
