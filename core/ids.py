@@ -3,6 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
+import uuid_utils
 from typeid import TypeID
 from typeid.errors import TypeIDException
 from uuid_utils.compat import uuid7
@@ -42,7 +43,7 @@ def new_id() -> UUID:
 
 def outside(kind: Kind, id: UUID) -> str:
     """Write an id as clients see it, such as `pay_01h455vb4pex5vsknk084sn02q`."""
-    return str(TypeID.from_uuid(id, kind.value))
+    return str(TypeID.from_uuid(uuid_utils.UUID(int=id.int), kind.value))
 
 
 def inside(kind: Kind, text: str) -> UUID:

@@ -56,7 +56,7 @@ class LedgerAccount(Keyed, TenantModel):
     )
 
     code: Mapped[str]
-    """`holding:{channel}`, `store:{id}:available:{holding}`, `fees:provider`, `fees:platform`, `suspense`, …"""
+    """`holding:{channel}`, `store:{id}:available:{holding}`, `fees:provider`, `suspense`, …"""
     currency: Mapped[Currency]
     shard: Mapped[int] = mapped_column(default=0)
     """A system account that everyone touches is split; the sum over its shards is its balance."""
