@@ -1,0 +1,49 @@
+# Each target installs what it needs into .venv; only Python >= 3.11, make and git are expected.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Hazina needs Python 3.11 or newer; set PYTHON=/path/to/it") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+install: $(STAMP)  ## install everything into .venv
+
+run: $(STAMP)  ## start PostgreSQL, Redis, server, worker and provider sandbox, with a demo tenant
+	@exec $(BIN)/hazina up
+
+test: $(STAMP)  ## run the whole test suite on a real PostgreSQL and a real Redis
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=
+	$(BIN)/coverage report --skip-covered --skip-empty
+	$(BIN)/coverage report --include='core/*,tenancy/*,tenant_db/*,resolvers/*' --fail-under=90 --format=total
+
+check: $(STAMP)  ## lint, types, import contracts, committed SDL, sizes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_sizes.py tests/test_names.py tests/schema/test_sdl.py
+
+conformance: $(STAMP)  ## what needs node: GraphQL-over-HTTP audits, WebSocket and SSE clients
+	$(BIN)/python -m tests.conformance
+
+faults: $(STAMP)  ## crash at every commit and outside call, and kill processes under load
+	$(BIN)/pytest -q -m faults tests/faults
+
+bench: $(STAMP)  ## measure, and write bench/results/latest.json
+	$(BIN)/python bench/run.py
+
+lock:  ## resolve pyproject.toml again into requirements.lock
+	uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --quiet pyproject.toml -o requirements.lock
+
+.PHONY: help install run test check conformance faults bench lock
