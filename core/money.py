@@ -1,7 +1,7 @@
 """Money: a whole number of minor units and its currency."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import ClassVar
 
 from core.currency import Currency
@@ -29,6 +29,8 @@ class Money:
     minor: int
     currency: Currency
     _limit: ClassVar[int] = 10**MINOR_DIGITS_MAX
+    # The default context rounds to 28 digits, which would lose the end of a large amount.
+    _exact: ClassVar[Context] = Context(prec=2 * MINOR_DIGITS_MAX)
 
     def __post_init__(self) -> None:
         if type(self.minor) is not int:
@@ -41,17 +43,19 @@ class Money:
         """Convert exactly, or refuse.
 
         Raises:
-            InvalidInput: `amount` has more decimal places than the currency.
+            InvalidInput: `amount` is no finite number, or has more decimal places than the currency.
         """
-        scaled = amount.scaleb(currency.exponent)
-        if scaled != scaled.to_integral_value():
+        if not amount.is_finite() or amount.adjusted() > MINOR_DIGITS_MAX:
+            raise InvalidInput("amount", f"An amount has at most {MINOR_DIGITS_MAX} digits.")
+        scaled = cls._exact.scaleb(amount, currency.exponent)
+        if scaled != scaled.to_integral_value(context=cls._exact):
             raise InvalidInput("amount", f"{currency} has {currency.exponent} decimal places.")
         return cls(int(scaled), currency)
 
     @property
     def amount(self) -> Decimal:
         """The amount in whole units, with all the decimal places of its currency."""
-        return Decimal(self.minor).scaleb(-self.currency.exponent)
+        return self._exact.scaleb(Decimal(self.minor), -self.currency.exponent)
 
     def __add__(self, other: "Money") -> "Money":
         return Money(self.minor + self._same(other), self.currency)

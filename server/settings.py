@@ -1,8 +1,8 @@
-"""The environment, read once. Every setting is `HAZINA_` and the name in capitals; units stand in the name."""
+"""The environment, read once: `HAZINA_` and the name in capitals; units stand in the name."""
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenancy.context import Policy
 
 Network = IPv4Network | IPv6Network
+
+LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 class Settings(BaseSettings):
@@ -57,15 +59,12 @@ class Settings(BaseSettings):
     """Browser origins that may call the API, such as https://app.example.com."""
     trusted_proxies: list[Network] = Field(default_factory=list)
     """Whose X-Forwarded-For is believed."""
-    owner_networks: list[Network] = Field(
-        default_factory=lambda: [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")]
-    )
+    owner_networks: list[Network] = Field(default_factory=lambda: list(LOOPBACK))
     """From where /owner/graphql answers."""
     hook_networks: list[Network] = Field(default_factory=list)
     """From where /hooks accepts providers; empty is anywhere."""
-    metrics_networks: list[Network] = Field(
-        default_factory=lambda: [IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")]
-    )
+    metrics_networks: list[Network] = Field(default_factory=lambda: list(LOOPBACK))
+    """From where /metrics answers."""
     body_bytes_max: int = 2_000_000
     """Of one GraphQL request: 1,000 postings fit."""
     operation_timeout_s: float = 10.0

@@ -1,0 +1,38 @@
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InvalidInput
+from core.ids import Kind, inside, new_id, outside, parse
+
+
+@given(st.uuids(), st.sampled_from(Kind))
+def test_an_id_comes_back_as_it_went_out(id_: UUID, kind: Kind) -> None:
+    text = outside(kind, id_)
+
+    assert text.startswith(f"{kind}_")
+    assert inside(kind, text) == id_
+    assert parse(text) == (kind, id_)
+
+
+@given(st.text())
+def test_any_text_is_an_id_or_a_refusal(text: str) -> None:
+    try:
+        kind, id_ = parse(text)
+    except InvalidInput:
+        return
+    assert outside(kind, id_) == text
+
+
+def test_an_id_of_another_type_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="starts with pay_"):
+        inside(Kind.PAYMENT, outside(Kind.STORE, new_id()))
+
+
+def test_new_ids_are_uuid_7_and_in_order() -> None:
+    ids = [new_id() for _ in range(100)]
+
+    assert ids == sorted(ids)
+    assert {id_.version for id_ in ids} == {7}
