@@ -8,8 +8,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.currency import Currency
+from core.money import Money
 from tenancy.columns import Keyed, MinorUnits, TenantModel, one_of
-from tenant_db.payments.machine import PaymentStatus
+from tenant_db.payments.machine import NEXT, PaymentStatus
+from tenant_db.payments.rules import Cause, ConfirmationState
 
 
 class Payment(Keyed, TenantModel):
@@ -39,6 +41,8 @@ class Payment(Keyed, TenantModel):
         Index(
             "uq_payments_item_hash", "item_hash", unique=True, postgresql_where=text("item_hash IS NOT NULL")
         ),
+        # The double-payment guard asks for the other attempts of an order.
+        Index("ix_payments_order", "order_reference", postgresql_where=text("order_reference IS NOT NULL")),
         Index("ix_payments_page", "created_at", "id"),
         Index("ix_payments_store_page", "store_id", "created_at", "id"),
     )
@@ -64,7 +68,7 @@ class Payment(Keyed, TenantModel):
     sub_status: Mapped[str | None]
     """The provider's step: `stk_initiated`, `stk_success`, `stk_failed`."""
     failure_code: Mapped[str | None]
-    """Why it failed: a member of FailureReason."""
+    """Why it failed: a member of FailureReason, or the provider's own code where we know none."""
     failure_message: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)
     """Grows with every step, so that a client can drop what it has seen."""
@@ -86,6 +90,40 @@ class Payment(Keyed, TenantModel):
     submitted_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
 
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def state(self) -> PaymentStatus:
+        return PaymentStatus(self.status)
+
+    def advance(self, to: PaymentStatus, cause: Cause, details: dict[str, Any]) -> "PaymentEvent":
+        """Take one step of the machine: the only writer of `status`. The caller holds the row's lock.
+
+        Returns the event, which the caller adds to its session.
+        """
+        if to not in NEXT[self.state]:
+            raise ValueError(f"a payment never goes from {self.status} to {to}")
+        return self._stepped(to, cause, details)
+
+    def remark(self, cause: Cause, details: dict[str, Any]) -> "PaymentEvent":
+        """Record that something was learnt which leaves the status as it is: a receipt, a doubt."""
+        return self._stepped(self.state, cause, details)
+
+    def _stepped(self, to: PaymentStatus, cause: Cause, details: dict[str, Any]) -> "PaymentEvent":
+        before, self.status = self.status, to.value
+        self.version += 1
+        return PaymentEvent(
+            payment_id=self.id,
+            version=self.version,
+            from_status=before,
+            to_status=self.status,
+            sub_status=self.sub_status,
+            cause=cause.value,
+            details=details,
+        )
+
 
 class PaymentEvent(Keyed, TenantModel):
     """One step of a payment. Insert-only."""
@@ -100,5 +138,34 @@ class PaymentEvent(Keyed, TenantModel):
     to_status: Mapped[str]
     sub_status: Mapped[str | None]
     cause: Mapped[str]
-    """What told us: `api`, `job`, `callback`, `confirmation`, `query`."""
+    """What told us: a member of Cause."""
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Confirmation(Keyed, TenantModel):
+    """Money that a provider says came in, told without our asking (M-Pesa: C2B confirmation)."""
+
+    __tablename__ = "payment_confirmations"
+    __table_args__ = (
+        one_of("state", ConfirmationState),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        UniqueConstraint("environment", "short_code", "receipt"),
+        Index("ix_payment_confirmations_suspense", "id", postgresql_where=text("state = 'suspense'")),
+    )
+
+    channel_id: Mapped[UUID] = mapped_column(ForeignKey("channels.id"), index=True)
+    payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payments.id"), index=True)
+    environment: Mapped[str]
+    short_code: Mapped[str]
+    receipt: Mapped[str]
+    """M-Pesa: TransID, the same as the receipt of an STK callback."""
+    amount_minor: Mapped[int] = mapped_column(MinorUnits)
+    currency: Mapped[Currency]
+    account: Mapped[str]
+    """What the payer typed: BillRefNumber; empty for a till."""
+    payer: Mapped[str]
+    """The payer's number as it was told: masked, hashed or clear; never a key."""
+    paid_at: Mapped[datetime]
+    state: Mapped[str]
+    note: Mapped[str | None]
+    """Why nobody was credited, in words for the tenant."""

@@ -1,0 +1,138 @@
+"""The limits of collecting, the words for what happened, and how a payer's masked number is compared."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from core.phone import Phone
+
+PROMPTS_PER_PHONE_MAX: Final = 3
+"""Prompts one phone may get from one tenant within PROMPT_LIMIT_WINDOW_S."""
+PROMPTS_PER_PHONE_PLATFORM_MAX: Final = 5
+"""The same over all tenants together."""
+PROMPT_LIMIT_WINDOW_S: Final = 600
+
+SEND_WINDOW: Final = timedelta(minutes=5)
+"""How long a payment that could not be sent is still tried: nobody waits longer at a counter."""
+PROMPT_WINDOW: Final = timedelta(minutes=3)
+"""How long a prompt that was sent may be answered before the provider's "not paid" is an expiry."""
+UNKNOWN_GUARD: Final = timedelta(minutes=3)
+"""How long an attempt of unknown outcome keeps its order from being tried again."""
+REVIEW_AFTER: Final = timedelta(hours=24)
+"""An attempt still open by then is shown to a person."""
+TILL_MATCH_BEFORE: Final = timedelta(minutes=1)
+TILL_MATCH_AFTER: Final = timedelta(minutes=15)
+"""A till's confirmation names no reference: it may fit prompts sent within this time of the payment."""
+
+REFERENCE_CHARACTERS: Final = 12
+"""Daraja's AccountReference takes no more."""
+DESCRIPTION_CHARACTERS_MAX: Final = 100
+ORDER_REFERENCE_CHARACTERS_MAX: Final = 64
+
+POLL_LADDER_S: Final = (10, 20, 40, 90, 300, 900, 3_600, 21_600, 86_400, 172_800, 259_200, 345_600, 432_000)
+"""M-Pesa's, in seconds since the prompt: where the catalog's settings name no ladder."""
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Cause(StrEnum):
+    """What made a payment take a step."""
+
+    API = "api"
+    JOB = "job"
+    CALLBACK = "callback"
+    CONFIRMATION = "confirmation"
+    QUERY = "query"
+
+
+class ConfirmationState(StrEnum):
+    """Where the money of a confirmation went in the books."""
+
+    MATCHED = "matched"
+    SUSPENSE = "suspense"
+    RESOLVED = "resolved"
+    """It had been in suspense until its payment was known."""
+
+
+class FailureReason(StrEnum):
+    """Why a payment did not come about, in words every provider's codes are mapped to."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    WRONG_PIN = "wrong_pin"
+    CANCELLED_BY_PAYER = "cancelled_by_payer"
+    NO_ANSWER = "no_answer"
+    """The phone was off or out of reach, or nobody answered the prompt."""
+    LIMIT_EXCEEDED = "limit_exceeded"
+    PAYER_NOT_ALLOWED = "payer_not_allowed"
+    """The payer's line or account is inactive or not permitted."""
+    PAYER_BUSY = "payer_busy"
+    """Another prompt or session is open on the phone; try again in two minutes."""
+    PROVIDER_BUSY = "provider_busy"
+    CONFIGURATION = "configuration"
+    """The channel's keys or short code are refused; the tenant must correct them."""
+    DECLINED = "declined"
+    """Refused for a reason the provider does not tell."""
+    NOT_SENT = "not_sent"
+    """The provider could not be reached in time; the payer was never asked."""
+
+
+class SubStatus(StrEnum):
+    """The provider's step within a status."""
+
+    STK_INITIATED = "stk_initiated"
+    STK_SUCCESS = "stk_success"
+    STK_FAILED = "stk_failed"
+
+
+def make_reference() -> str:
+    """Twelve characters of 60 random bits, without the letters that look like digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(REFERENCE_CHARACTERS))
+
+
+def next_poll_at(submitted_at: datetime, polls: int, ladder_s: Sequence[int]) -> datetime | None:
+    """When to ask again after `polls` rungs were taken; None when the ladder is at its end."""
+    if polls >= len(ladder_s):
+        return None
+    return submitted_at + timedelta(seconds=ladder_s[polls])
+
+
+def is_payer(told: str, phone: Phone) -> bool:
+    """Whether a provider's masked, hashed or clear number can be this phone's.
+
+    M-Pesa writes `2547 ***** 001`, older apps a SHA-256 in hex, the oldest the number itself.
+    An empty number fits nobody.
+    """
+    compact = "".join(told.split()).removeprefix("+")
+    if not compact:
+        return False
+    if "*" in compact:
+        head, tail = compact.split("*", 1)[0], compact.rsplit("*", 1)[1]
+        return phone.digits.startswith(head) and phone.digits.endswith(tail) and bool(head or tail)
+    return compact.lower() in {phone.digits, hashlib.sha256(phone.digits.encode()).hexdigest()}
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The provider says the payer paid. A query tells no amount and no receipt."""
+
+    amount_minor: int | None
+    receipt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotPaid:
+    """The provider says it came to nothing."""
+
+    reason: FailureReason
+    code: str
+    """The provider's own."""
+    message: str
+    is_sure: bool = True
+    """False where the provider's sheet wants one confirming query first."""
+
+
+Told = Paid | NotPaid
