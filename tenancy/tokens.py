@@ -1,0 +1,229 @@
+"""Access tokens and API keys: from what a caller sends to who it speaks for."""
+
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from jwt.algorithms import OKPAlgorithm
+
+from core.clock import Clock
+from core.errors import InvalidInput
+from core.ids import Kind, inside, outside
+from tenancy.context import Principal
+from tenancy.errors import NotSignedIn
+
+ALGORITHM: Final = "EdDSA"
+ACCESS_TOKEN_LIFE: Final = timedelta(minutes=15)
+RECHECK_S: Final = 5.0
+"""How long a verified token is believed before its user, role or key is looked up again."""
+CACHED_TOKENS_MAX: Final = 20_000
+KEYS_REFRESH_S: Final = 60.0
+TOKEN_BYTES_MAX: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """One signing key; `private` is None once it has retired and only verifies."""
+
+    id: UUID
+    public: Ed25519PublicKey
+    private: Ed25519PrivateKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an access token says. The role is not in it: it is looked up, so that a change bites."""
+
+    user_id: UUID
+    tenant_id: UUID | None
+    session_id: UUID
+    audience: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A signed token and when it ends."""
+
+    text: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A fresh API key; `text` is shown once and never stored."""
+
+    id: UUID
+    text: str
+    secret_hash: bytes
+    hint: str
+
+
+class PrincipalSource(Protocol):
+    """Looks up what a proven caller may do now."""
+
+    async def of_claims(self, claims: Claims) -> Principal:
+        """Raises NotSignedIn where the user, session or membership has ended."""
+        ...
+
+    async def of_api_key(self, key_id: UUID, secret_hash: bytes) -> Principal:
+        """Raises NotSignedIn where the key is unknown, revoked or expired."""
+        ...
+
+
+class TokenIssuer:
+    """Signs and verifies access tokens (JWT, RFC 7519; EdDSA by RFC 8037)."""
+
+    def __init__(self, load: Callable[[], Awaitable[Sequence[KeyPair]]], issuer: str, clock: Clock) -> None:
+        self._load = load
+        self._issuer = issuer
+        self._clock = clock
+        self._keys: dict[str, KeyPair] = {}
+        self._loaded_at = float("-inf")
+
+    async def issue(self, claims: Claims) -> AccessToken:
+        """Sign `claims` with the newest key that has not retired."""
+        keys = await self._fresh_keys()
+        pair = next(pair for pair in reversed(keys.values()) if pair.private is not None)
+        assert pair.private is not None  # noqa: S101 - chosen by the line above
+        body = {
+            "iss": self._issuer,
+            "aud": claims.audience,
+            "sub": outside(Kind.USER, claims.user_id),
+            "sid": str(claims.session_id),
+            "iat": self._clock(),
+            "exp": claims.expires_at,
+        }
+        if claims.tenant_id is not None:
+            body["tenant"] = outside(Kind.TENANT, claims.tenant_id)
+        text = jwt.encode(body, pair.private, algorithm=ALGORITHM, headers={"kid": str(pair.id)})
+        return AccessToken(text, claims.expires_at)
+
+    async def verify(self, text: str, audience: str) -> Claims:
+        """Prove that we signed `text` for `audience` and that it has not expired.
+
+        Raises:
+            NotSignedIn: it is no token of ours, for the other schema, or too old.
+        """
+        try:
+            pair = await self._key_named(str(jwt.get_unverified_header(text).get("kid")))
+            body = jwt.decode(
+                text,
+                pair.public,
+                algorithms=[ALGORITHM],
+                audience=audience,
+                issuer=self._issuer,
+                options={"require": ["exp", "iat", "sub", "sid", "aud", "iss"], "verify_exp": False},
+            )
+        except jwt.PyJWTError as error:
+            raise NotSignedIn from error
+        return self._claims(body, audience)
+
+    async def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """The public keys as a JSON Web Key Set (RFC 7517)."""
+        keys = await self._fresh_keys()
+        return {"keys": [_jwk(pair) for pair in keys.values()]}
+
+    def _claims(self, body: Mapping[str, Any], audience: str) -> Claims:
+        expires_at = datetime.fromtimestamp(body["exp"], UTC)
+        if expires_at <= self._clock():
+            raise NotSignedIn("Your access token has expired. Call refreshSession for a new one.")
+        tenant = body.get("tenant")
+        return Claims(
+            user_id=inside(Kind.USER, body["sub"]),
+            tenant_id=None if tenant is None else inside(Kind.TENANT, tenant),
+            session_id=UUID(body["sid"]),
+            audience=audience,
+            expires_at=expires_at,
+        )
+
+    async def _key_named(self, kid: str) -> KeyPair:
+        keys = await self._fresh_keys()
+        if kid not in keys:
+            raise NotSignedIn
+        return keys[kid]
+
+    async def _fresh_keys(self) -> dict[str, KeyPair]:
+        if time.monotonic() - self._loaded_at > KEYS_REFRESH_S:
+            pairs = sorted(await self._load(), key=lambda pair: pair.id)
+            self._keys = {str(pair.id): pair for pair in pairs}
+            self._loaded_at = time.monotonic()
+        return self._keys
+
+
+class Authenticator:
+    """Turns a bearer token or API key into a principal, remembering each proof for some seconds."""
+
+    def __init__(self, issuer: TokenIssuer, source: PrincipalSource, clock: Clock) -> None:
+        self._issuer = issuer
+        self._source = source
+        self._clock = clock
+        self._proven: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+
+    async def principal(self, bearer: str, audience: str) -> Principal:
+        """Who `bearer` speaks for on the schema `audience` (`tenant` or `owner`).
+
+        A revoked key, an ended session or a changed role is noticed after at most RECHECK_S.
+
+        Raises:
+            NotSignedIn: it proves nothing, or no longer counts.
+        """
+        if len(bearer) > TOKEN_BYTES_MAX:
+            raise NotSignedIn
+        proof = hashlib.sha256(f"{audience}|{bearer}".encode(errors="replace")).digest()
+        known = self._proven.get(proof)
+        if known is not None and time.monotonic() - known[1] < RECHECK_S:
+            return self._unexpired(known[0])
+        self._proven.pop(proof, None)
+        principal = await self._prove(bearer, audience)
+        self._proven[proof] = (principal, time.monotonic())
+        if len(self._proven) > CACHED_TOKENS_MAX:
+            self._proven.popitem(last=False)
+        return principal
+
+    def forget(self) -> None:
+        """Look everybody up again: something was revoked."""
+        self._proven.clear()
+
+    def _unexpired(self, principal: Principal) -> Principal:
+        if principal.expires_at is not None and principal.expires_at <= self._clock():
+            raise NotSignedIn("Your access token has expired. Call refreshSession for a new one.")
+        return principal
+
+    async def _prove(self, bearer: str, audience: str) -> Principal:
+        if bearer.startswith("hz_"):
+            if audience != "tenant":
+                raise NotSignedIn("API keys work on /graphql only. Sign in as platform staff.")
+            key_id = _api_key_id(bearer)
+            return await self._source.of_api_key(key_id, hashlib.sha256(bearer.encode()).digest())
+        return await self._source.of_claims(await self._issuer.verify(bearer, audience))
+
+
+def new_api_key(environment: str, key_id: UUID) -> NewApiKey:
+    """Make `hz_{environment}_{id}_{256 random bits}`."""
+    suffix = outside(Kind.API_KEY, key_id).partition("_")[2]
+    text = f"hz_{environment}_{suffix}_{secrets.token_hex(32)}"
+    return NewApiKey(key_id, text, hashlib.sha256(text.encode()).digest(), text[-4:])
+
+
+def _api_key_id(text: str) -> UUID:
+    parts = text.split("_")
+    if len(parts) != 4:  # noqa: PLR2004 - hz, environment, id, secret
+        raise NotSignedIn
+    try:
+        return inside(Kind.API_KEY, f"{Kind.API_KEY}_{parts[2]}")
+    except InvalidInput as error:
+        raise NotSignedIn from error
+
+
+def _jwk(pair: KeyPair) -> dict[str, Any]:
+    key: dict[str, Any] = OKPAlgorithm.to_jwk(pair.public, as_dict=True)
+    return {**key, "kid": str(pair.id), "use": "sig", "alg": ALGORITHM}
