@@ -10,11 +10,12 @@ from tenant_db.identity.models import Identity
 from tenant_db.inbox.models import TenantInbox
 from tenant_db.ledger.models import Entry, Hold, LedgerAccount, Transfer
 from tenant_db.outbox.models import TenantOutbox
-from tenant_db.payments.models import Payment, PaymentEvent
+from tenant_db.payments.models import Confirmation, Payment, PaymentEvent
 from tenant_db.stores.models import Store
 
 __all__ = [
     "Channel",
+    "Confirmation",
     "Customer",
     "Entry",
     "Hold",
