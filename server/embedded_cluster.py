@@ -1,88 +1,37 @@
-"""The files of the embedded PostgreSQL: where they are, how they are made and configured."""
+"""The files of the embedded PostgreSQL: where they are, how they are made, who else holds them."""
 
 import asyncio
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
-from server.embedded_places import SYSTEM_DIR, Account, new_folder, short_name
-from server.startup_errors import CannotStart, DataDirUnusable, DiskFull, PostgresVersionDiffers
+from server.child import bound_to_us
+from server.embedded_account import Account
+from server.embedded_places import PASSABLE, PRIVATE, SYSTEM_DIR, new_folder, short_name
+from server.startup_errors import CannotStart, DataDirBusy, DataDirUnusable, DiskFull, PostgresVersionDiffers
 
 VERSION: Final = "18"
-SETTINGS_FILE: Final = "hazina.conf"
 POINTER_FILE: Final = "postgres.location"
-"""In the data directory: where PostgreSQL's files are when they could not be there."""
+"""In the data directory: where PostgreSQL's files are, when they could not be in it."""
 CREATE_TIMEOUT_S: Final = 120
-
-SETTINGS: Final[Mapping[str, str]] = {
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
-    "max_connections": "200",
-    "shared_buffers": "128MB",
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "min_wal_size": "80MB",
-    "max_wal_size": "1GB",
-    "checkpoint_timeout": "15min",
-    # Each request is small; helpers only add processes and shared memory.
-    "io_method": "sync",
-    "max_parallel_workers_per_gather": "0",
-    "jit": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "lc_messages": "C",
-    "log_min_messages": "warning",
-    "log_checkpoints": "off",
-    "logging_collector": "off",
-    "cluster_name": "hazina",
-}
-
-_SHIM: Final = Path(__file__).with_name("supervised.py")
+PREDECESSOR_TIMEOUT_S: Final = 15.0
+PREDECESSOR_POLL_S: Final = 0.05
+_DISK_FULL: Final = "No space left on device"
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """Where a cluster is, or shall be."""
-
-    cluster_dir: Path
-    bin_dir: Path
-    is_new: bool
-    notes: tuple[str, ...]
-    """What the operator should know about the place."""
-
-
-def find_cluster(data_dir: Path, bin_dir: Path, account: Account | None) -> Cluster:
-    """Choose the place of PostgreSQL's files and programs: the data directory where its user can go.
+def existing_cluster(data_dir: Path) -> Path | None:
+    """The files of an earlier start.
 
     Raises:
-        DataDirUnusable: files are there that can't be used, or no longer where they were.
+        DataDirUnusable: they are no longer where they were, or belong to somebody else.
         PostgresVersionDiffers: another major version wrote them.
     """
-    notes: list[str] = []
-    place = _place(data_dir, account)
-    if place.parent != data_dir:
-        notes.append(
-            f"PostgreSQL's user {account and account.name} can't reach {data_dir}: its files are in {place}"
-        )
-    programs = _programs(bin_dir, account, notes)
-    version = place / "PG_VERSION"
-    try:
-        found = version.read_text().strip() if version.exists() else None
-    except PermissionError as error:
-        raise DataDirUnusable(
-            f"{place} belongs to another user. Run as that user, or choose another --data-dir."
-        ) from error
-    if found not in (None, VERSION):
-        raise PostgresVersionDiffers(place, found, VERSION)
-    return Cluster(place, programs, found is None, tuple(notes))
-
-
-def _place(data_dir: Path, account: Account | None) -> Path:
+    place = data_dir / "postgres"
     pointer = data_dir / POINTER_FILE
     if pointer.exists():
         place = Path(pointer.read_text().strip())
@@ -91,33 +40,34 @@ def _place(data_dir: Path, account: Account | None) -> Path:
                 f"PostgreSQL's files for {data_dir} were in {place} and are gone. Put them back, or remove"
                 f" {pointer} to start with empty databases."
             )
-        return place
-    if account is None or (data_dir / "postgres").exists() or account.can("-x", data_dir):
+    if not place.exists():
+        return None
+    try:
+        version = (place / "PG_VERSION").read_text().strip()
+    except OSError as error:
+        raise DataDirUnusable(
+            f"PostgreSQL's files in {place} can't be used: {error.strerror}. Run as the user they belong"
+            " to, or choose another --data-dir."
+        ) from error
+    if version != VERSION:
+        raise PostgresVersionDiffers(place, version, VERSION)
+    return place
+
+
+def new_place(data_dir: Path, account: Account | None) -> Path:
+    """Choose where new files go: the data directory, or /var/lib/hazina if their user can't go there.
+
+    Never where an earlier data directory of the same path left its files.
+    """
+    if account is None or account.reaches(data_dir):
         return data_dir / "postgres"
     new_folder(SYSTEM_DIR, 0o755)
-    home = SYSTEM_DIR / short_name(data_dir)
-    new_folder(home, 0o711)
+    name = short_name(data_dir)
+    number = 1
+    while (home := SYSTEM_DIR / (name if number == 1 else f"{name}-{number}")).exists():
+        number += 1
+    new_folder(home, PASSABLE)
     return home / "postgres"
-
-
-def _programs(bin_dir: Path, account: Account | None, notes: list[str]) -> Path:
-    """The programs, copied once to where PostgreSQL's user can run them if it can't reach the package."""
-    if account is None or account.can("-x", bin_dir / "postgres"):
-        return bin_dir
-    install = bin_dir.parent
-    package = install.parent
-    new_folder(SYSTEM_DIR, 0o755)
-    copy = SYSTEM_DIR / f"programs-{short_name(install)}"
-    notes.append(f"PostgreSQL's user {account.name} can't reach {package}: its programs are copied to {copy}")
-    if not copy.exists():
-        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(install, unfinished / package.name / install.name, symlinks=True)
-        # The programs look for these beside their package.
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
-        unfinished.replace(copy)
-    return copy / package.name / install.name / bin_dir.name
 
 
 async def create_cluster(cluster_dir: Path, bin_dir: Path, account: Account | None, superuser: str) -> None:
@@ -129,19 +79,28 @@ async def create_cluster(cluster_dir: Path, bin_dir: Path, account: Account | No
     """
     unfinished = cluster_dir.with_name(f"{cluster_dir.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
-    new_folder(unfinished, 0o700, account)
+    new_folder(unfinished, PRIVATE, account)
+    status, said = await _initdb(unfinished, bin_dir, account, superuser)
+    if status != 0:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        # Its folder below /var/lib/hazina was made for it alone; a data directory is never empty.
+        with suppress(OSError):
+            cluster_dir.parent.rmdir()
+        if _DISK_FULL in said:
+            raise DiskFull("PostgreSQL", cluster_dir.parent)
+        raise CannotStart(f"PostgreSQL's files could not be made in {cluster_dir}:\n{said.strip()}")
+    unfinished.rename(cluster_dir)
+
+
+async def _initdb(
+    place: Path, bin_dir: Path, account: Account | None, superuser: str
+) -> tuple[int | None, str]:
+    # Sorts and folds the same on every machine: the operating system's locales are not asked.
     locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     options = ["--auth=trust", f"--username={superuser}", "--no-instructions", *locale]
-    uid, gid = (account.uid, account.gid) if account is not None else (-1, -1)
-    shim = [sys.executable, "-I", "-S", str(_SHIM), str(os.getpid()), str(int(signal.SIGKILL))]
+    argv = [str(bin_dir / "initdb"), "-D", str(place), *options]
     process = await asyncio.create_subprocess_exec(
-        *shim,
-        str(uid),
-        str(gid),
-        str(bin_dir / "initdb"),
-        "-D",
-        str(unfinished),
-        *options,
+        *bound_to_us(argv, signal.SIGKILL, (account.uid, account.gid) if account is not None else None),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -149,29 +108,59 @@ async def create_cluster(cluster_dir: Path, bin_dir: Path, account: Account | No
         cwd="/",
         start_new_session=True,
     )
-    async with asyncio.timeout(CREATE_TIMEOUT_S):
-        output, _ = await process.communicate()
-    said = output.decode(errors="replace")
-    if process.returncode != 0:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if "No space left on device" in said:
-            raise DiskFull("PostgreSQL", cluster_dir.parent)
-        raise CannotStart(f"PostgreSQL's files could not be made in {cluster_dir}:\n{said.strip()}")
-    unfinished.rename(cluster_dir)
+    try:
+        async with asyncio.timeout(CREATE_TIMEOUT_S):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return process.returncode, output.decode(errors="replace")
 
 
-def write_settings(cluster_dir: Path, account: Account | None, settings: Mapping[str, str]) -> None:
-    """Write our settings; what the operator set with ALTER SYSTEM still goes over them."""
-    lines = [
-        f"{name} = '{value.replace(chr(39), chr(39) * 2)}'"
-        for name, value in {**SETTINGS, **settings}.items()
-    ]
-    ours = cluster_dir / SETTINGS_FILE
-    ours.write_text("\n".join(lines) + "\n")
-    main = cluster_dir / "postgresql.conf"
-    include = f"include = '{SETTINGS_FILE}'\n"
-    text = main.read_text()
-    if include not in text:
-        main.write_text(text + include)
-    if account is not None:
-        os.chown(ours, account.uid, account.gid)
+def reachable_programs(bin_dir: Path, account: Account | None) -> Path:
+    """The programs, copied once to where PostgreSQL's user can run them if it can't reach the package."""
+    if account is None or account.reaches(bin_dir / "postgres"):
+        return bin_dir
+    install = bin_dir.parent
+    package = install.parent
+    new_folder(SYSTEM_DIR, 0o755)
+    copy = SYSTEM_DIR / f"programs-{short_name(install)}"
+    if not copy.exists():
+        unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
+        shutil.copytree(install, unfinished / package.name / install.name, symlinks=True)
+        # The programs look for these beside their package.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        unfinished.rename(copy)
+    return copy / package.name / install.name / bin_dir.name
+
+
+async def outlive_predecessor(cluster_dir: Path) -> None:
+    """Wait for the server of a launcher that was killed: its processes need a moment to end.
+
+    Afterwards its pid file is stale, whatever now has that pid; PostgreSQL itself can't tell, and
+    would refuse to start after a container's restart gave the pid to another program. The caller
+    holds the data directory alone.
+
+    Raises:
+        DataDirBusy: it does not end.
+    """
+    deadline = monotonic() + PREDECESSOR_TIMEOUT_S
+    while (pid := _process_in(cluster_dir)) is not None:
+        if monotonic() > deadline:
+            raise DataDirBusy(cluster_dir, pid)
+        await asyncio.sleep(PREDECESSOR_POLL_S)
+    if sys.platform == "linux":
+        (cluster_dir / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _process_in(cluster_dir: Path) -> str | None:
+    """The pid of any process that works in the folder, as each of PostgreSQL's does."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").samefile(cluster_dir):
+                return process.name
+    return None

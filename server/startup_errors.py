@@ -12,9 +12,13 @@ DomainError
     └── StopRequested         Ctrl-C or SIGTERM came first
 """
 
+import errno
 from pathlib import Path
+from typing import Final
 
 from core.errors import DomainError
+
+DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class CannotStart(DomainError):
@@ -54,6 +58,16 @@ class PortTaken(CannotStart):
         )
 
 
+class PortUnusable(CannotStart):
+    code = "PORT_UNUSABLE"
+
+    def __init__(self, host: str, port: int, option: str, reason: str) -> None:
+        super().__init__(
+            f"Port {port} on {host} can't be used: {reason}. Choose another address, or a port above 1023"
+            f" with {option}."
+        )
+
+
 class PostgresVersionDiffers(CannotStart):
     code = "POSTGRES_VERSION_DIFFERS"
 
@@ -87,3 +101,13 @@ class StopRequested(CannotStart):
 
     def __init__(self) -> None:
         super().__init__("Asked to stop before everything was up.")
+
+
+def unwritable(error: OSError, data_dir: Path) -> CannotStart:
+    """What a failed write to the data directory means."""
+    if error.errno in DISK_FULL_ERRNOS:
+        return DiskFull("Hazina", data_dir)
+    return DataDirUnusable(
+        f"The data directory {data_dir} can't be used: {error.strerror} ({error.filename}). Make it"
+        " writable for this user, or choose another --data-dir."
+    )
