@@ -1,6 +1,7 @@
 """Passwords: argon2id, in a thread, two at once."""
 
 import asyncio
+from functools import cache
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -15,8 +16,6 @@ HASHERS_MAX: Final = 2
 
 _hasher = PasswordHasher()
 _slots = asyncio.Semaphore(HASHERS_MAX)
-# Verified where the user is unknown, so that the answer takes as long as for a known one.
-_DECOY: Final = _hasher.hash("no one's password")
 
 
 def require_strong(password: str, email: str) -> None:
@@ -41,6 +40,12 @@ async def matches(password_hash: str | None, password: str) -> bool:
 
 def _matches(password_hash: str | None, password: str) -> bool:
     try:
-        return _hasher.verify(password_hash or _DECOY, password) and password_hash is not None
+        return _hasher.verify(password_hash or _decoy(), password) and password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+@cache
+def _decoy() -> str:
+    """Verified where the user is unknown, so that the answer takes as long as for a known one."""
+    return _hasher.hash("no one's password")

@@ -1,0 +1,91 @@
+"""Sign-in by e-mail address and password."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from core.errors import InvalidInput
+from core.ids import new_id
+from owner_db.users.errors import EmailTaken, NotAMember, WrongCredentials
+from owner_db.users.models import Membership, User
+from owner_db.users.passwords import hashed, matches, require_strong
+from tenancy.sessions import OwnerDatabase, OwnerSession
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """Someone who registers. `password_hash` comes from `prepared`."""
+
+    email: str
+    name: str
+    password_hash: str
+
+
+def normalised_email(text: str) -> str:
+    """Lower case, as it is stored.
+
+    Raises:
+        InvalidInput: it is no e-mail address.
+    """
+    try:
+        return validate_email(
+            text.strip(), check_deliverability=False, test_environment=True
+        ).normalized.lower()
+    except EmailNotValidError as error:
+        raise InvalidInput("email", f"This is no e-mail address: {error}") from error
+
+
+async def prepared(email: str, name: str, password: str) -> NewUser:
+    """Check and hash before a transaction is open: argon2 takes its time.
+
+    Raises:
+        InvalidInput: address or name is malformed.
+        WeakPassword: it is too easy to guess.
+    """
+    address = normalised_email(email)
+    if not 1 <= len(name.strip()) <= 200:  # noqa: PLR2004 - what a form shows on one line
+        raise InvalidInput("name", "Give a name of 1 to 200 characters.")
+    require_strong(password, address)
+    return NewUser(address, name.strip(), await hashed(password))
+
+
+async def add_user(session: OwnerSession, new: NewUser) -> User:
+    """Raises EmailTaken."""
+    added = await session.execute(
+        insert(User)
+        .values(id=new_id(), email=new.email, name=new.name, password_hash=new.password_hash)
+        .on_conflict_do_nothing(index_elements=["email"])
+        .returning(User)
+    )
+    user = added.scalar_one_or_none()
+    if user is None:
+        raise EmailTaken
+    return user
+
+
+async def user_by_password(owner: OwnerDatabase, email: str, password: str) -> User:
+    """Who signs in; holds no connection while argon2 works.
+
+    Raises:
+        WrongCredentials: unknown address, wrong password or disabled account; all take as long.
+    """
+    async with owner.reading() as session:
+        user = await session.scalar(select(User).where(User.email == email.strip().lower()))
+    if not await matches(user.password_hash if user else None, password) or user is None:
+        raise WrongCredentials
+    if user.disabled_at is not None:
+        raise WrongCredentials
+    return user
+
+
+async def role_in(session: OwnerSession, user_id: UUID, tenant_id: UUID) -> str:
+    """Raises NotAMember."""
+    role = await session.scalar(
+        select(Membership.role).where(Membership.user_id == user_id, Membership.tenant_id == tenant_id)
+    )
+    if role is None:
+        raise NotAMember
+    return role
