@@ -119,7 +119,17 @@ class OutboxColumns(Keyed):
         return (
             CheckConstraint("state IN ('pending', 'running', 'done', 'dead')", name="state_known"),
             Index(
-                "ix_outbox_due", "next_attempt_at", postgresql_where=text("state IN ('pending', 'running')")
+                "ix_outbox_due",
+                "queue",
+                "next_attempt_at",
+                postgresql_where=text("state IN ('pending', 'running')"),
+            ),
+            # Counts what is in flight, however long the backlog is.
+            Index(
+                "ix_outbox_leased",
+                "queue",
+                "leased_until",
+                postgresql_where=text("state IN ('pending', 'running') AND leased_until IS NOT NULL"),
             ),
             Index("ix_outbox_dead", "id", postgresql_where=text("state = 'dead'")),
         )

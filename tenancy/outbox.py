@@ -1,0 +1,189 @@
+"""Jobs written in the transaction that needs them: the outbox is the truth, Redis only the messenger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+
+from core.clock import utc_now
+from core.ids import new_id
+from tenancy.columns import OutboxColumns
+from tenancy.sessions import OwnerSession, TenantSession
+from tenancy.shapes import add_row, model_of
+
+Session = OwnerSession | TenantSession
+OPEN: Final = ("pending", "running")
+ERROR_LENGTH_MAX: Final = 500
+SKEW_S: Final = 1.0
+"""How far the clocks of two of our machines may be apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row that a relay holds until its lease ends."""
+
+    id: UUID
+    kind: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A row that one worker runs until its lease ends."""
+
+    id: UUID
+    queue: str
+    kind: str
+    payload: dict[str, str]
+    attempt: int
+    """1 at the first run. It fences: a run whose lease was taken over can't record anything."""
+
+
+def announce(session: Session, kind: str, *, queue: str, after_s: float = 0, **ids: str) -> UUID:
+    """Leave a job that runs once this transaction has committed, not before `after_s`.
+
+    `ids` become the payload: what the job reads again when it runs, never a document.
+    """
+    due = utc_now() + timedelta(seconds=after_s)
+    row = add_row(
+        session, OutboxColumns, id=new_id(), queue=queue, kind=kind, payload=ids, next_attempt_at=due
+    )
+    wake(session, queue, due)
+    return row.id
+
+
+def wake(session: Session, queue: str, due: datetime) -> None:
+    """Have the relay look at this database's queue at `due`, once this transaction has committed."""
+    known = session.after.due.get(queue)
+    session.after.due[queue] = due.timestamp() if known is None else min(known, due.timestamp())
+
+
+async def claim_due(
+    session: Session, queue: str, now: datetime, *, lease_s: float, in_flight_max: int
+) -> Sequence[Claimed]:
+    """Hold the due rows of one queue for `lease_s`, oldest first, with at most `in_flight_max` held in all.
+
+    Rows that a rival is claiming at this moment are passed over. A row whose holder died comes
+    back when its lease has ended.
+    """
+    model = model_of(session, OutboxColumns)
+    held = (
+        select(func.count())
+        .where(model.queue == queue, model.state.in_(OPEN), model.leased_until > now)
+        .scalar_subquery()
+    )
+    chosen = (
+        select(model.id)
+        .where(_due(model, queue, now))
+        .order_by(model.next_attempt_at)
+        .limit(func.greatest(0, in_flight_max - held))
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+        .prefix_with("MATERIALIZED")
+    )
+    found = await session.execute(
+        update(model)
+        .where(model.id.in_(select(chosen.c.id)))
+        .values(leased_until=now + timedelta(seconds=lease_s))
+        .returning(model.id, model.kind, model.attempts)
+        .execution_options(synchronize_session=False)
+    )
+    return [Claimed(*row) for row in found]
+
+
+async def next_due(session: Session, queue: str) -> datetime | None:
+    """When the queue has something to do next: a due time, or the end of a lease."""
+    model = model_of(session, OutboxColumns)
+    return await session.scalar(
+        select(func.min(_due_at(model))).where(model.queue == queue, model.state.in_(OPEN))
+    )
+
+
+async def all_due(session: Session) -> dict[str, datetime]:
+    """`next_due` of every queue that has open rows."""
+    model = model_of(session, OutboxColumns)
+    found = await session.execute(
+        select(model.queue, func.min(_due_at(model))).where(model.state.in_(OPEN)).group_by(model.queue)
+    )
+    return dict(found.tuples().all())
+
+
+async def begin(session: Session, id: UUID, now: datetime, *, lease_s: float) -> Begun | None:
+    """Take one row to run it, as the next attempt.
+
+    None where there is nothing to run: it is finished, not yet due, or runs elsewhere. The row
+    lock decides between two workers; the loser finds the winner's lease.
+    """
+    model = model_of(session, OutboxColumns)
+    found = await session.execute(
+        update(model)
+        .where(
+            model.id == id,
+            model.next_attempt_at <= now + timedelta(seconds=SKEW_S),
+            or_(model.state == "pending", and_(model.state == "running", model.leased_until <= now)),
+        )
+        .values(
+            state="running",
+            attempts=model.attempts + 1,
+            leased_until=now + timedelta(seconds=lease_s),
+        )
+        .returning(model.id, model.queue, model.kind, model.payload, model.attempts)
+        .execution_options(synchronize_session=False)
+    )
+    row = found.one_or_none()
+    return None if row is None else Begun(*row)
+
+
+async def finish(session: Session, begun: Begun, now: datetime) -> None:
+    """Record that the row's work is done."""
+    await _end(session, begun, now, {"state": "done", "finished_at": now, "last_error": None})
+
+
+async def postpone(session: Session, begun: Begun, now: datetime, *, due: datetime, why: str) -> None:
+    """Record that the row is to run again, at `due`."""
+    values = {"state": "pending", "next_attempt_at": due, "last_error": why[:ERROR_LENGTH_MAX]}
+    if await _end(session, begun, now, values):
+        wake(session, begun.queue, due)
+
+
+async def bury(session: Session, begun: Begun, now: datetime, *, why: str) -> None:
+    """Make the row a dead letter: it stays, visible, until a person requeues it."""
+    await _end(
+        session, begun, now, {"state": "dead", "finished_at": now, "last_error": why[:ERROR_LENGTH_MAX]}
+    )
+
+
+async def _end(session: Session, begun: Begun, now: datetime, values: dict[str, object]) -> bool:
+    """Write how a run ended, unless another run has taken the row over; says whether it was written.
+
+    Ending a run makes room below the tenant's cap, so the relay is woken if more was waiting for it.
+    """
+    model = model_of(session, OutboxColumns)
+    waiting = exists().where(_due(model, begun.queue, now), model.id != begun.id, model.state == "pending")
+    found = await session.execute(
+        update(model)
+        .where(model.id == begun.id, model.state == "running", model.attempts == begun.attempt)
+        .values(leased_until=None, **values)
+        .returning(select(waiting).scalar_subquery())
+        .execution_options(synchronize_session=False)
+    )
+    more = found.scalar_one_or_none()
+    if more:
+        wake(session, begun.queue, now)
+    return more is not None
+
+
+def _due(model: type[OutboxColumns], queue: str, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        model.queue == queue,
+        model.state.in_(OPEN),
+        model.next_attempt_at <= now,
+        or_(model.leased_until.is_(None), model.leased_until <= now),
+    )
+
+
+def _due_at(model: type[OutboxColumns]) -> ColumnElement[datetime]:
+    return func.greatest(model.next_attempt_at, func.coalesce(model.leased_until, model.next_attempt_at))
