@@ -1,0 +1,130 @@
+"""One key of one operation has one answer: success with its ids, or a refusal that repeats.
+
+DomainError
+├── IdempotencyKeyReused    the key already stands for another input
+└── IdempotencyInProgress   a twin still runs, or holds what this needs: try again with the same key
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import LargeBinary, Text, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from core.clock import utc_now
+from core.errors import DomainError, InvalidInput
+from core.ids import new_id
+from tenancy.columns import IdempotencyColumns
+from tenancy.refusals import pack
+from tenancy.sessions import OwnerSession, TenantSession
+from tenancy.shapes import model_of
+
+KEY_LENGTH_MAX: Final = 255
+LOCK_WAIT_MS: Final = 2_000
+"""How long a twin waits for the first, and every later statement of the transaction for a lock."""
+SUCCESS: Final = "success"
+_VISIBLE: Final = range(0x21, 0x7F)
+
+
+class IdempotencyKeyReused(DomainError):
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+    def __init__(self) -> None:
+        super().__init__("This idempotencyKey was used with other input. Use a new key for a new request.")
+
+
+class IdempotencyInProgress(DomainError):
+    code = "IDEMPOTENCY_IN_PROGRESS"
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("The same request is still running. Try again in a second with the same key.")
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What must happen at most once, and how a repeat is known."""
+
+    operation: str
+    key: str
+    actor: str
+    """Who asked, as `{kind}:{id}`; kept, but no part of the key."""
+    input: Mapping[str, object]
+    """All that decides the effect, in plain values: a repeat must bring the same."""
+    ids: Mapping[str, UUID]
+    """What the effect makes or changes, by name. Ids are made by us, so they are known before it."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.key) <= KEY_LENGTH_MAX or any(ord(sign) not in _VISIBLE for sign in self.key):
+            raise InvalidInput(
+                "idempotencyKey", f"Send 1 to {KEY_LENGTH_MAX} visible ASCII characters without spaces."
+            )
+
+    @property
+    def input_hash(self) -> bytes:
+        """SHA-256 of the canonical input; the version lets the canon change without false alarms."""
+        canon = json.dumps(self.input, sort_keys=True, separators=(",", ":"), default=str)
+        return sha256(b"v1|" + canon.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a key stands for."""
+
+    outcome: str
+    result: dict[str, Any]
+
+    @property
+    def ids(self) -> dict[str, UUID]:
+        return {name: UUID(text) for name, text in self.result.items()}
+
+
+async def claim(
+    session: OwnerSession | TenantSession, once: Once, refusal: DomainError | None = None
+) -> Recorded | None:
+    """Take the key for this transaction, as a success or as `refusal`; or give what it already stands for.
+
+    None means it is ours: the record stands or falls with the transaction. A rival that holds the key
+    is waited for, at most `LOCK_WAIT_MS`; the unique index is the lock, so taking the key and looking
+    it up are one statement.
+
+    Raises:
+        IdempotencyKeyReused: the key stands for other input.
+        sqlalchemy.exc.DBAPIError: the rival took longer; its SQLSTATE is 55P03.
+    """
+    model = model_of(session, IdempotencyColumns)
+    input_hash = once.input_hash
+    result = pack(refusal) if refusal else {name: str(made) for name, made in once.ids.items()}
+    row = {
+        model.id: literal(new_id(), model.id.type),
+        model.created_at: literal(utc_now(), model.created_at.type),
+        model.operation: literal(once.operation, Text),
+        model.key: literal(once.key, Text),
+        model.actor: literal(once.actor, Text),
+        model.input_hash: literal(input_hash, LargeBinary),
+        model.outcome: literal(refusal.code if refusal else SUCCESS, Text),
+        model.result: literal(result, JSONB),
+    }
+    # A setting made in the statement itself costs no round trip of its own.
+    limit = func.set_config("lock_timeout", str(LOCK_WAIT_MS), True)  # noqa: FBT003 - PostgreSQL's own
+    taken = await session.scalar(
+        insert(model)
+        .from_select(list(row), select(*row.values()).where(limit.is_not(None)), include_defaults=False)
+        .on_conflict_do_nothing(index_elements=["operation", "key"])
+        .returning(model.id)
+    )
+    if taken is not None:
+        return None
+    found = await session.execute(
+        select(model.input_hash, model.outcome, model.result).where(
+            model.operation == once.operation, model.key == once.key
+        )
+    )
+    earlier_hash, outcome, earlier_result = found.one()
+    if earlier_hash != input_hash:
+        raise IdempotencyKeyReused
+    return Recorded(outcome, earlier_result)
