@@ -7,6 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from core.clock import utc_now
 from core.errors import InvalidInput
 from core.ids import new_id
 from owner_db.users.errors import EmailTaken, NotAMember, WrongCredentials
@@ -14,12 +15,13 @@ from owner_db.users.models import Membership, User
 from owner_db.users.passwords import hashed, matches, require_strong
 from tenancy.sessions import OwnerDatabase, OwnerSession
 
+NAME_LENGTH_MAX = 200
+
 
 @dataclass(frozen=True, slots=True)
-class NewUser:
-    """Someone who registers. `password_hash` comes from `prepared`."""
+class NewAccount:
+    """What someone new brings, checked; made by `new_account`."""
 
-    email: str
     name: str
     password_hash: str
 
@@ -38,25 +40,30 @@ def normalised_email(text: str) -> str:
         raise InvalidInput("email", f"This is no e-mail address: {error}") from error
 
 
-async def prepared(email: str, name: str, password: str) -> NewUser:
+async def new_account(name: str, password: str) -> NewAccount:
     """Check and hash before a transaction is open: argon2 takes its time.
 
     Raises:
-        InvalidInput: address or name is malformed.
+        InvalidInput: no name, or too long a one.
         WeakPassword: it is too easy to guess.
     """
-    address = normalised_email(email)
-    if not 1 <= len(name.strip()) <= 200:  # noqa: PLR2004 - what a form shows on one line
-        raise InvalidInput("name", "Give a name of 1 to 200 characters.")
-    require_strong(password, address)
-    return NewUser(address, name.strip(), await hashed(password))
+    if not 1 <= len(name.strip()) <= NAME_LENGTH_MAX:
+        raise InvalidInput("name", f"Give a name of 1 to {NAME_LENGTH_MAX} characters.")
+    require_strong(password, name.strip().lower())
+    return NewAccount(name.strip(), await hashed(password))
 
 
-async def add_user(session: OwnerSession, new: NewUser) -> User:
-    """Raises EmailTaken."""
+async def add_user(session: OwnerSession, email: str, account: NewAccount) -> User:
+    """Raises EmailTaken. `email` is normalised."""
     added = await session.execute(
         insert(User)
-        .values(id=new_id(), email=new.email, name=new.name, password_hash=new.password_hash)
+        .values(
+            id=new_id(),
+            created_at=utc_now(),
+            email=email,
+            name=account.name,
+            password_hash=account.password_hash,
+        )
         .on_conflict_do_nothing(index_elements=["email"])
         .returning(User)
     )
