@@ -8,12 +8,13 @@ DomainError
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Text, func, literal, select
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import Executable, Table, bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert
 
 from core.clock import utc_now
 from core.errors import DomainError, InvalidInput
@@ -21,7 +22,7 @@ from core.ids import new_id
 from tenancy.columns import IdempotencyColumns
 from tenancy.refusals import pack
 from tenancy.sessions import OwnerSession, TenantSession
-from tenancy.shapes import model_of
+from tenancy.shapes import table_of
 
 KEY_LENGTH_MAX: Final = 255
 LOCK_WAIT_MS: Final = 2_000
@@ -96,35 +97,44 @@ async def claim(
         IdempotencyKeyReused: the key stands for other input.
         sqlalchemy.exc.DBAPIError: the rival took longer; its SQLSTATE is 55P03.
     """
-    model = model_of(session, IdempotencyColumns)
+    table = table_of(session, IdempotencyColumns)
     input_hash = once.input_hash
-    result = pack(refusal) if refusal else {name: str(made) for name, made in once.ids.items()}
-    row = {
-        model.id: literal(new_id(), model.id.type),
-        model.created_at: literal(utc_now(), model.created_at.type),
-        model.operation: literal(once.operation, Text),
-        model.key: literal(once.key, Text),
-        model.actor: literal(once.actor, Text),
-        model.input_hash: literal(input_hash, LargeBinary),
-        model.outcome: literal(refusal.code if refusal else SUCCESS, Text),
-        model.result: literal(result, JSONB),
-    }
-    # A setting made in the statement itself costs no round trip of its own.
-    limit = func.set_config("lock_timeout", str(LOCK_WAIT_MS), True)  # noqa: FBT003 - PostgreSQL's own
     taken = await session.scalar(
-        insert(model)
-        .from_select(list(row), select(*row.values()).where(limit.is_not(None)), include_defaults=False)
-        .on_conflict_do_nothing(index_elements=["operation", "key"])
-        .returning(model.id)
+        _taking(table),
+        {
+            "id": new_id(),
+            "created_at": utc_now(),
+            "operation": once.operation,
+            "key": once.key,
+            "actor": once.actor,
+            "input_hash": input_hash,
+            "outcome": refusal.code if refusal else SUCCESS,
+            "result": pack(refusal) if refusal else {name: str(made) for name, made in once.ids.items()},
+        },
     )
     if taken is not None:
         return None
     found = await session.execute(
-        select(model.input_hash, model.outcome, model.result).where(
-            model.operation == once.operation, model.key == once.key
+        select(table.c.input_hash, table.c.outcome, table.c.result).where(
+            table.c.operation == once.operation, table.c.key == once.key
         )
     )
     earlier_hash, outcome, earlier_result = found.one()
     if earlier_hash != input_hash:
         raise IdempotencyKeyReused
     return Recorded(outcome, earlier_result)
+
+
+@cache
+def _taking(table: Table) -> Executable:
+    """Insert a record unless its key is taken. Built once: every mutation runs it."""
+    columns = list(table.columns)
+    # A setting made in the statement itself costs no round trip of its own.
+    limit = func.set_config("lock_timeout", str(LOCK_WAIT_MS), True)  # noqa: FBT003 - PostgreSQL's own
+    row = select(*(bindparam(column.name, type_=column.type) for column in columns))
+    return (
+        insert(table)
+        .from_select(columns, row.where(limit.is_not(None)), include_defaults=False)
+        .on_conflict_do_nothing(index_elements=["operation", "key"])
+        .returning(table.c.id)
+    )

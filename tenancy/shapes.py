@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
+from sqlalchemy import Table, inspect
+
 from tenancy.columns import Keyed, OwnerModel, TenantModel
 from tenancy.sessions import OwnerSession, TenantSession
 
@@ -25,6 +27,11 @@ def model_of(session: OwnerSession | TenantSession, shape: type[Shape]) -> type[
     if known not in _FOUND:
         _FOUND[known] = _find(base, shape)
     return cast("type[Shape]", _FOUND[known])
+
+
+def table_of(session: OwnerSession | TenantSession, shape: type[Keyed]) -> Table:
+    """The same as a table, for statements that are built once and run often."""
+    return cast("Table", inspect(model_of(session, shape)).local_table)
 
 
 def _find(base: type[OwnerModel | TenantModel], shape: type[Keyed]) -> type[Keyed]:
