@@ -1,0 +1,111 @@
+"""Fixtures of every room: real PostgreSQL, real Redis, one fresh database for each tenant."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+import redis.asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from core.ids import new_id
+from server.embedded_roles import OWNER_ROLE
+from tenancy.directory import TenantRef
+from tenancy.sessions import AfterCommit, OwnerDatabase, Tenant
+from tests.databases import PostgresServer, postgres_server
+from tests.embedded import throwaway_redis
+from tests.factories.tenants import tenant_ref
+
+CONNECTIONS: Final = 12
+"""Of one test's engine: races need a connection for each rival."""
+
+
+class RecordedSignals:
+    """Keeps what transactions would tell other processes."""
+
+    def __init__(self) -> None:
+        self.before: list[AfterCommit] = []
+        self.after: list[AfterCommit] = []
+
+    async def before_commit(self, tenant_id: object, after: AfterCommit) -> None:
+        self.before.append(after)
+
+    async def after_commit(self, tenant_id: object, after: AfterCommit) -> None:
+        self.after.append(after)
+
+
+@pytest.fixture(scope="session")
+def worker_name(request: pytest.FixtureRequest) -> str:
+    """`master`, or `gw0`, `gw1`, … where the run is split over processes."""
+    return str(getattr(request.config, "workerinput", {}).get("workerid", "master"))
+
+
+@pytest.fixture(scope="session")
+async def postgres(worker_name: str) -> AsyncIterator[PostgresServer]:
+    async with postgres_server(worker_name) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def redis_url(worker_name: str) -> AsyncIterator[str]:
+    given = os.environ.get("HAZINA_TEST_REDIS_URL")
+    if given is not None:
+        number = int(worker_name.removeprefix("gw")) if worker_name.startswith("gw") else 0
+        yield f"{given.rstrip('/')}/{number}"
+        return
+    async with throwaway_redis() as server:
+        yield server.url
+
+
+@pytest.fixture
+async def redis_client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    """An empty Redis."""
+    client = redis.asyncio.Redis.from_url(redis_url)
+    await client.flushdb()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def signals() -> RecordedSignals:
+    return RecordedSignals()
+
+
+@pytest.fixture
+async def owner(postgres: PostgresServer, signals: RecordedSignals) -> AsyncIterator[OwnerDatabase]:
+    """A fresh owner database, reached as hazina_owner."""
+    name = await postgres.clone(postgres.owner_template, OWNER_ROLE)
+    engine = create_async_engine(postgres.url(OWNER_ROLE, name), pool_size=CONNECTIONS)
+    yield OwnerDatabase(engine, signals)
+    await engine.dispose()
+    await postgres.drop(name)
+
+
+@pytest.fixture
+async def tenant(postgres: PostgresServer, signals: RecordedSignals) -> AsyncIterator[Tenant]:
+    """A tenant in a fresh database, reached as hazina_tenant."""
+    async with _fresh_tenant(postgres, signals) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+async def second_tenant(postgres: PostgresServer, signals: RecordedSignals) -> AsyncIterator[Tenant]:
+    """Another business, in a database of its own."""
+    async with _fresh_tenant(postgres, signals) as fresh:
+        yield fresh
+
+
+@asynccontextmanager
+async def _fresh_tenant(postgres: PostgresServer, signals: RecordedSignals) -> AsyncIterator[Tenant]:
+    tenant_id = new_id()
+    ref = tenant_ref(postgres.tenant_url(), await postgres.clone_tenant(tenant_id), id=tenant_id)
+    engine = create_async_engine(postgres.url("hazina_tenant", ref.database), pool_size=CONNECTIONS)
+
+    @asynccontextmanager
+    async def lease(_: TenantRef) -> AsyncIterator[AsyncEngine]:
+        yield engine
+
+    yield Tenant(ref, lease, signals)
+    await engine.dispose()
+    await postgres.drop(ref.database)

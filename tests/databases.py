@@ -1,0 +1,145 @@
+"""Fresh databases for tests: clones of a template that is made once a run."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import MetaData, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROLE, TENANT_ROLE, prepare_roles
+from tenancy.columns import OwnerModel, TenantModel
+from tenant_db.models import INSERT_ONLY as TENANT_INSERT_ONLY
+from tests.embedded import throwaway_postgres
+
+ROLE_PASSWORD: Final = "for-tests-only"
+PASSWORDS: Final[Mapping[str, str]] = dict.fromkeys((OWNER_ROLE, TENANT_ROLE, MIGRATOR_ROLE), ROLE_PASSWORD)
+PREPARE_LOCK: Final = 4_021_733_190
+"""Processes of one test run must not change the same roles at the same moment."""
+
+
+@dataclass(slots=True)
+class PostgresServer:
+    """One PostgreSQL server with the three roles, and the templates that tests clone."""
+
+    superuser_url: str
+    """For SQLAlchemy and asyncpg: postgresql+asyncpg://…/postgres."""
+    prefix: str
+    """Starts the name of every database this process makes."""
+    owner_template: str = ""
+    tenant_template: str = ""
+    _made: int = field(default=0)
+
+    def url(self, role: str, database: str) -> str:
+        """A SQLAlchemy URL of one of the three roles."""
+        url = make_url(self.superuser_url).set(username=role, password=ROLE_PASSWORD, database=database)
+        return url.render_as_string(hide_password=False)
+
+    def tenant_url(self) -> str:
+        """As `TenantRef.database_url`: role hazina_tenant, no database."""
+        url = make_url(self.superuser_url).set(username=TENANT_ROLE, password=ROLE_PASSWORD, database="")
+        return url.render_as_string(hide_password=False)
+
+    async def connect(self, role: str, database: str) -> asyncpg.Connection:
+        """A bare connection; the caller closes it."""
+        return await asyncpg.connect(self.url(role, database).replace("+asyncpg", "", 1))
+
+    async def connect_as_superuser(self, database: str = "postgres") -> asyncpg.Connection:
+        """To look at other roles' sessions; the caller closes it."""
+        url = make_url(self.superuser_url).set(database=database, drivername="postgresql")
+        return await asyncpg.connect(url.render_as_string(hide_password=False))
+
+    def new_name(self) -> str:
+        """A database name that nobody has."""
+        self._made += 1
+        return f"{self.prefix}{self._made}_{secrets.token_hex(4)}"
+
+    async def clone(self, template: str, role: str) -> str:
+        """Copy a template; only `role` (and its owner, the migrator) may connect to the copy."""
+        name = self.new_name()
+        connection = await self.connect(MIGRATOR_ROLE, MAINTENANCE_DATABASE)
+        try:
+            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY WAL_LOG')
+            await connection.execute(
+                f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC; GRANT CONNECT ON DATABASE "{name}" TO {role}'
+            )
+        finally:
+            await connection.close()
+        return name
+
+    async def clone_tenant(self, tenant_id: UUID) -> str:
+        """A tenant database with its identity row."""
+        name = await self.clone(self.tenant_template, TENANT_ROLE)
+        connection = await self.connect(MIGRATOR_ROLE, name)
+        try:
+            await connection.execute("INSERT INTO identity (is_only, tenant_id) VALUES (true, $1)", tenant_id)
+        finally:
+            await connection.close()
+        return name
+
+    async def drop(self, name: str) -> None:
+        """Drop a database, whoever is connected."""
+        connection = await self.connect(MIGRATOR_ROLE, MAINTENANCE_DATABASE)
+        try:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def postgres_server(worker: str) -> AsyncIterator[PostgresServer]:
+    """The server of this test process, with templates: HAZINA_TEST_DATABASE_URL (a superuser), or our own."""
+    given = os.environ.get("HAZINA_TEST_DATABASE_URL")
+    if given is None:
+        async with (
+            throwaway_postgres() as embedded,
+            _templates(PostgresServer(embedded.url("postgres", "postgres"), "t_")) as server,
+        ):
+            yield server
+        return
+    url = make_url(given).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+    async with _templates(PostgresServer(url, f"test_{worker}_{secrets.token_hex(3)}_")) as server:
+        yield server
+
+
+@asynccontextmanager
+async def _templates(server: PostgresServer) -> AsyncIterator[PostgresServer]:
+    lock = await server.connect_as_superuser()
+    try:
+        await lock.execute("SELECT pg_advisory_lock($1)", PREPARE_LOCK)
+        await prepare_roles(server.superuser_url, PASSWORDS)
+    finally:
+        await lock.close()
+    server.owner_template, server.tenant_template = await asyncio.gather(
+        _template(server, OwnerModel.metadata, OWNER_ROLE, frozenset({"audit_log"})),
+        _template(server, TenantModel.metadata, TENANT_ROLE, TENANT_INSERT_ONLY | {"identity"}),
+    )
+    try:
+        yield server
+    finally:
+        await server.drop(server.owner_template)
+        await server.drop(server.tenant_template)
+
+
+async def _template(
+    server: PostgresServer, metadata: MetaData, role: str, insert_only: frozenset[str]
+) -> str:
+    name = server.new_name()
+    connection = await server.connect(MIGRATOR_ROLE, MAINTENANCE_DATABASE)
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    await connection.close()
+    engine = create_async_engine(server.url(MIGRATOR_ROLE, name))
+    async with engine.begin() as session:
+        await session.run_sync(metadata.create_all)
+        for table in metadata.tables:
+            verbs = "SELECT, INSERT" if table in insert_only else "SELECT, INSERT, UPDATE, DELETE"
+            await session.execute(text(f'GRANT {verbs} ON "{table}" TO {role}'))
+        await session.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"))
+    await engine.dispose()
+    return name

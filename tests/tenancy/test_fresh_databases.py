@@ -1,0 +1,30 @@
+"""What the shared fixtures promise."""
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import ProgrammingError
+
+from owner_db.tenants.models import Tenant as TenantRow
+from tenancy.sessions import OwnerDatabase, Tenant
+from tenant_db.identity.models import Identity
+from tests.factories.tenants import register
+
+
+async def test_a_fresh_tenant_database_says_whose_it_is(tenant: Tenant, second_tenant: Tenant) -> None:
+    async with tenant.reading() as session, second_tenant.reading() as other:
+        assert await session.scalar(select(Identity.tenant_id)) == tenant.id
+        assert await other.scalar(select(Identity.tenant_id)) == second_tenant.id
+
+
+async def test_a_registered_tenant_is_in_the_owner_database(owner: OwnerDatabase, tenant: Tenant) -> None:
+    await register(owner, tenant.ref)
+
+    async with owner.reading() as session:
+        row = await session.get_one(TenantRow, tenant.id)
+    assert row.database == tenant.ref.database
+
+
+async def test_what_is_written_once_can_not_be_changed_by_the_application(tenant: Tenant) -> None:
+    async with tenant.reading() as session:
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            await session.execute(text("UPDATE ledger_transfers SET amount_minor = 1"))
