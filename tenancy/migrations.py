@@ -1,0 +1,68 @@
+"""Upgrading one database along its chain of migrations."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from alembic import command, context
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+class Which(StrEnum):
+    """Which of the two schemas a database has."""
+
+    OWNER = "owner"
+    TENANT = "tenant"
+
+
+def head(which: Which) -> str:
+    """The newest revision of the chain that this process knows."""
+    (newest,) = ScriptDirectory.from_config(_config(which)).get_heads()
+    return newest
+
+
+async def upgrade(url: str, which: Which, revision: str = "head") -> None:
+    """Bring one database to `revision`, each migration in a transaction of its own.
+
+    `url` is the migrator's, with the database. Alembic keeps its state in module globals, so one
+    process upgrades one database at a time: two at once have left a database stamped without its
+    tables. Run more in more processes.
+    """
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        # Not `begin()`: a migration may leave its transaction to build an index concurrently.
+        async with engine.connect() as connection:
+            await upgrade_on(connection, which, revision)
+    finally:
+        await engine.dispose()
+
+
+async def upgrade_on(connection: AsyncConnection, which: Which, revision: str = "head") -> None:
+    """`upgrade` on a connection of the caller's, who holds no transaction on it."""
+    await connection.run_sync(_upgrade, which, revision)
+    await connection.commit()
+
+
+def run_chain(metadata: MetaData) -> None:
+    """What `env.py` does: run the migrations on the connection that the caller handed over."""
+    connection: Connection = context.config.attributes["connection"]
+    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _upgrade(connection: Connection, which: Which, revision: str) -> None:
+    config = _config(which)
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _config(which: Which) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_ROOT / f"{which}_db" / "migrations").replace("%", "%%"))
+    return config

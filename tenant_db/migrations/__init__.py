@@ -1,0 +1,1 @@
+"""The chain of migrations of every tenant database."""
