@@ -1,7 +1,6 @@
 """Rows of the ledger."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -11,33 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.clock import utc_now
 from core.currency import Currency
 from tenancy.columns import Keyed, MinorUnits, TenantModel, one_of
-
-
-class NormalSide(StrEnum):
-    """The side on which an account's balance grows."""
-
-    DEBIT = "debit"
-    CREDIT = "credit"
-
-
-class Custody(StrEnum):
-    """Who holds the money that a holding stands for."""
-
-    TENANT = "tenant"
-    PLATFORM = "platform"
-
-
-class TransferKind(StrEnum):
-    """What a transfer is for."""
-
-    SALE = "sale"
-    PAYOUT = "payout"
-    FEE = "fee"
-    REFUND = "refund"
-    ADJUSTMENT = "adjustment"
-    REVERSAL = "reversal"
-    TRANSFER = "transfer"
-    REWARD = "reward"
+from tenant_db.ledger.rules import Custody, NormalSide, TransferKind
 
 
 class LedgerAccount(Keyed, TenantModel):
@@ -48,6 +21,7 @@ class LedgerAccount(Keyed, TenantModel):
         one_of("normal_side", NormalSide),
         one_of("custody", Custody),
         UniqueConstraint("code", "currency", "shard"),
+        Index("ix_ledger_accounts_page", "created_at", "id"),
         CheckConstraint(
             "posted_debits_minor >= 0 AND posted_credits_minor >= 0"
             " AND pending_debits_minor >= 0 AND pending_credits_minor >= 0",
