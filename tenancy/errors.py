@@ -5,6 +5,7 @@ DomainError
 ├── Forbidden              the role or key lacks a scope
 ├── NoTenant               the token names no business yet
 ├── WrongTenant            header or subdomain names another business than the token
+├── RateLimited            too much in too short a time
 └── TenantNotServed
     ├── TenantUnknown
     ├── TenantSuspended
@@ -17,6 +18,8 @@ from core.errors import DomainError
 
 
 class NotSignedIn(DomainError):
+    """You are not signed in, or your token or API key no longer counts."""
+
     code = "NOT_SIGNED_IN"
 
     def __init__(self, message: str = "Sign in, or send a valid API key, and try again.") -> None:
@@ -24,6 +27,8 @@ class NotSignedIn(DomainError):
 
 
 class Forbidden(DomainError):
+    """Your role or API key lacks the scope this needs."""
+
     code = "FORBIDDEN"
 
     def __init__(self, scope: str) -> None:
@@ -32,6 +37,8 @@ class Forbidden(DomainError):
 
 
 class NoTenant(DomainError):
+    """Your token names no business yet; choose one with switchTenant."""
+
     code = "NO_TENANT"
 
     def __init__(self) -> None:
@@ -39,10 +46,22 @@ class NoTenant(DomainError):
 
 
 class WrongTenant(DomainError):
+    """The subdomain or the X-Tenant-Id header names another business than your token."""
+
     code = "WRONG_TENANT"
 
     def __init__(self) -> None:
         super().__init__("The address or the X-Tenant-Id header names another business than your token.")
+
+
+class RateLimited(DomainError):
+    """You asked for too much in too short a time; wait `retry_after_s` seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Too many requests. Try again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
 
 
 class TenantNotServed(DomainError):
@@ -52,6 +71,8 @@ class TenantNotServed(DomainError):
 
 
 class TenantUnknown(TenantNotServed):
+    """There is no such business."""
+
     code = "TENANT_UNKNOWN"
 
     def __init__(self) -> None:
@@ -59,6 +80,8 @@ class TenantUnknown(TenantNotServed):
 
 
 class TenantSuspended(TenantNotServed):
+    """This business is suspended."""
+
     code = "TENANT_SUSPENDED"
 
     def __init__(self) -> None:
@@ -66,6 +89,8 @@ class TenantSuspended(TenantNotServed):
 
 
 class TenantUnavailable(TenantNotServed):
+    """This business cannot be reached now."""
+
     code = "TENANT_UNAVAILABLE"
     retry_after_s = 30
 
@@ -74,6 +99,8 @@ class TenantUnavailable(TenantNotServed):
 
 
 class TenantMigrating(TenantNotServed):
+    """This business is being upgraded; try again in half a minute."""
+
     code = "TENANT_MIGRATING"
     retry_after_s = 30
 
@@ -82,6 +109,8 @@ class TenantMigrating(TenantNotServed):
 
 
 class Capacity(TenantNotServed):
+    """All connections are busy; try again in a second."""
+
     code = "CAPACITY"
     retry_after_s = 1
 
