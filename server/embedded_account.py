@@ -42,9 +42,14 @@ def account_for(cluster_dir: Path | None) -> Account | None:
     made on first use, or by `nobody` where no user can be made.
 
     Raises:
-        DataDirUnusable: the files belong to somebody we can't be.
+        DataDirUnusable: the files belong to somebody we can't be, or we have no name to make them.
     """
     if os.geteuid() != 0:
+        if cluster_dir is None and _entry_of(os.geteuid()) is None:
+            raise DataDirUnusable(
+                f"PostgreSQL's files can't be made by the user id {os.geteuid()}, which has no name on this"
+                " system. Add it to /etc/passwd, or run as a user that is there."
+            )
         return None
     if cluster_dir is None:
         return _own_account()
@@ -54,7 +59,8 @@ def account_for(cluster_dir: Path | None) -> Account | None:
             f"{cluster_dir} belongs to root, and PostgreSQL can't run as root. Give it to another user:"
             f" chown -R {NAME} {cluster_dir}"
         )
-    return Account(_name_of(found.st_uid), found.st_uid, found.st_gid)
+    entry = _entry_of(found.st_uid)
+    return Account(entry.pw_name if entry else str(found.st_uid), found.st_uid, found.st_gid)
 
 
 def _own_account() -> Account:
@@ -85,8 +91,8 @@ def _entry(name: str) -> pwd.struct_passwd | None:
         return None
 
 
-def _name_of(uid: int) -> str:
+def _entry_of(uid: int) -> pwd.struct_passwd | None:
     try:
-        return pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(uid)
     except KeyError:
-        return str(uid)
+        return None

@@ -13,7 +13,14 @@ from typing import Final
 from server.child import bound_to_us
 from server.embedded_account import Account
 from server.embedded_places import PASSABLE, PRIVATE, SYSTEM_DIR, new_folder, short_name
-from server.startup_errors import CannotStart, DataDirBusy, DataDirUnusable, DiskFull, PostgresVersionDiffers
+from server.startup_errors import (
+    CannotStart,
+    DataDirBusy,
+    DataDirUnusable,
+    DiskFull,
+    PostgresVersionDiffers,
+    tells_of_full_disk,
+)
 
 VERSION: Final = "18"
 POINTER_FILE: Final = "postgres.location"
@@ -21,7 +28,6 @@ POINTER_FILE: Final = "postgres.location"
 CREATE_TIMEOUT_S: Final = 120
 PREDECESSOR_TIMEOUT_S: Final = 15.0
 PREDECESSOR_POLL_S: Final = 0.05
-_DISK_FULL: Final = "No space left on device"
 
 
 def existing_cluster(data_dir: Path) -> Path | None:
@@ -86,7 +92,7 @@ async def create_cluster(cluster_dir: Path, bin_dir: Path, account: Account | No
         # Its folder below /var/lib/hazina was made for it alone; a data directory is never empty.
         with suppress(OSError):
             cluster_dir.parent.rmdir()
-        if _DISK_FULL in said:
+        if tells_of_full_disk(said):
             raise DiskFull("PostgreSQL", cluster_dir.parent)
         raise CannotStart(f"PostgreSQL's files could not be made in {cluster_dir}:\n{said.strip()}")
     unfinished.rename(cluster_dir)

@@ -85,13 +85,18 @@ def socket_folder(wanted: Path, owner: Account | None) -> Path:
     if _fits(wanted) and (owner is None or owner.reaches(wanted.parent)):
         new_folder(wanted, PRIVATE, owner)
         return wanted
-    folder = _runtime_dir() / f"hazina-{short_name(wanted)}"
+    folder = short_folder(wanted)
     new_folder(folder, PRIVATE, owner)
     found = folder.lstat()
     uid = os.geteuid() if owner is None else owner.uid
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or stat.S_IMODE(found.st_mode) != PRIVATE:
         raise DataDirUnusable(f"{folder} exists and is not ours alone. Remove it, or use another --data-dir.")
     return folder
+
+
+def short_folder(wanted: Path) -> Path:
+    """What stands in for `wanted`: the same at every start of the same user."""
+    return _runtime_dir() / f"hazina-{short_name(wanted)}"
 
 
 def package_program(package: str, relative: str) -> Path:

@@ -20,7 +20,7 @@ def require_free_port(host: str, port: int, option: str) -> None:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             # As the server does it: connections of its last run that linger are no obstacle.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+            probe.bind((address[0], port))
             probe.listen(1)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:

@@ -19,6 +19,8 @@ from typing import Final
 from core.errors import DomainError
 
 DISK_FULL_ERRNOS: Final = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL_SIGNS: Final = ("No space left on device", "Disk quota exceeded", "Check free disk space")
+"""What PostgreSQL and Redis write; the last is all that is left of a page written in part."""
 
 
 class CannotStart(DomainError):
@@ -101,6 +103,12 @@ class StopRequested(CannotStart):
 
     def __init__(self) -> None:
         super().__init__("Asked to stop before everything was up.")
+
+
+def tells_of_full_disk(log: str) -> bool:
+    """Whether a log names the full disk; shared memory that ran out is no disk."""
+    lines = (line for line in log.splitlines() if "shared memory" not in line)
+    return any(sign in line for line in lines for sign in DISK_FULL_SIGNS)
 
 
 def unwritable(error: OSError, data_dir: Path) -> CannotStart:

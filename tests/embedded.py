@@ -21,7 +21,7 @@ FAST: Final[Mapping[str, str]] = {
 @asynccontextmanager
 async def throwaway_postgres(*, settings: Mapping[str, str] = FAST) -> AsyncIterator[EmbeddedPostgres]:
     """A PostgreSQL with the three roles and no database of ours, in a folder of its own."""
-    with _folder() as folder:
+    with passable_folder() as folder:
         postgres = EmbeddedPostgres(folder, settings)
         supervisor = Supervisor(print)
         await postgres.prepare()
@@ -36,7 +36,7 @@ async def throwaway_postgres(*, settings: Mapping[str, str] = FAST) -> AsyncIter
 @asynccontextmanager
 async def throwaway_redis() -> AsyncIterator[EmbeddedRedis]:
     """An empty Redis, in a folder of its own."""
-    with _folder() as folder:
+    with passable_folder() as folder:
         redis = EmbeddedRedis(folder)
         supervisor = Supervisor(print)
         await redis.prepare()
@@ -48,7 +48,7 @@ async def throwaway_redis() -> AsyncIterator[EmbeddedRedis]:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def passable_folder() -> Iterator[Path]:
     """A new folder that another user may pass through: as root, PostgreSQL runs as one."""
     folder = Path(tempfile.mkdtemp(prefix="hazina-test-"))
     folder.chmod(0o711)
