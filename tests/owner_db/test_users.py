@@ -172,7 +172,7 @@ async def test_staff_of_the_platform_alone_reach_the_owner_schema(owner: OwnerDa
         (await session.get_one(User, user.id)).platform_role = "platform_support"
     principal = await principals.of_claims(claims(user, link, None, "owner"))
 
-    assert (principal.kind, principal.scopes) == ("staff", {Scope.PLATFORM_READ})
+    assert (principal.kind, principal.scopes) == ("staff", frozenset({Scope.PLATFORM_READ}))
 
 
 async def test_a_key_works_until_it_is_revoked_or_expires(owner: OwnerDatabase) -> None:
@@ -191,7 +191,7 @@ async def test_a_key_works_until_it_is_revoked_or_expires(owner: OwnerDatabase) 
     assert secret.text.startswith("hz_sandbox_")
 
     principal = await OwnerPrincipals(owner, lambda: NOW).of_api_key(key.id, secret.secret_hash)
-    assert (principal.tenant_id, principal.scopes) == (tenant_id, {Scope.PAYMENTS_WRITE})
+    assert (principal.tenant_id, principal.scopes) == (tenant_id, frozenset({Scope.PAYMENTS_WRITE}))
 
     with pytest.raises(NotSignedIn, match="expired"):
         await OwnerPrincipals(owner, lambda: NOW + timedelta(days=2)).of_api_key(key.id, secret.secret_hash)

@@ -80,7 +80,7 @@ async def test_another_key_without_signature_or_with_hmac_proves_nothing() -> No
     headers = {"kid": str(pair.id)}
     forged = [
         jwt.encode(body, Ed25519PrivateKey.generate(), algorithm="EdDSA", headers=headers),
-        jwt.encode(body, None, algorithm="none", headers=headers),
+        jwt.encode(body, "", algorithm="none", headers=headers),
         jwt.encode(body, pair.public.public_bytes_raw(), algorithm="HS256", headers=headers),
         jwt.encode(body, Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": "other"}),
     ]
