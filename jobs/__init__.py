@@ -1,1 +1,1 @@
-"""Everything that runs outside a request."""
+"""Everything outside a request: the relay, the workers, the schedules and what they run."""

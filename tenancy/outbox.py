@@ -28,6 +28,8 @@ class Claimed:
     id: UUID
     kind: str
     attempts: int
+    due: datetime
+    """Since when it could have run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,11 @@ async def claim_due(
         update(model)
         .where(model.id.in_(select(chosen.c.id)))
         .values(leased_until=now + timedelta(seconds=lease_s))
-        .returning(model.id, model.kind, model.attempts)
+        .returning(model.id, model.kind, model.attempts, model.next_attempt_at)
         .execution_options(synchronize_session=False)
     )
-    return [Claimed(*row) for row in found]
+    # An UPDATE returns its rows in any order.
+    return sorted((Claimed(*row) for row in found), key=lambda row: row.due)
 
 
 async def next_due(session: Session, queue: str) -> datetime | None:

@@ -1,0 +1,178 @@
+"""From outbox to arq: takes the tenants whose time has come, claims their rows, enqueues them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from arq.connections import ArqRedis
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.run import PLATFORM
+from tenancy.context import Services
+from tenancy.errors import TenantNotServed
+from tenancy.metrics import OUTBOX_LAG_SECONDS
+from tenancy.outbox import Claimed, claim_due, next_due
+from tenancy.sessions import OwnerDatabase, Tenant
+
+DUE_PREFIX: Final = "global:due:"
+"""A sorted set for each queue: tenant id or `owner` → when it next has something due, in unix seconds."""
+TAKEN_PREFIX: Final = "global:taken:"
+"""The same for tenants that a relay is looking at: → when that relay counts as dead."""
+TAKE_LEASE_S: Final = 10.0
+ROW_LEASE_S: Final = 15.0
+"""From claim to the start of the job; a row that arq lost comes back after it."""
+TENANTS_AT_ONCE: Final = 8
+IDLE_S: Final = 1.0
+"""The longest sleep: a nudge may be lost, and the clock of another machine be ahead."""
+REVISIT_S: Final = 1.0
+"""When a tenant at its cap is looked at again, should the wake-up of a finished job be lost."""
+
+_TAKE: Final = """
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 100)) do
+  redis.call('ZREM', KEYS[2], member)
+  redis.call('ZADD', KEYS[1], 'LT', ARGV[1], member)
+end
+local members = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
+for _, member in ipairs(members) do
+  redis.call('ZREM', KEYS[1], member)
+  redis.call('ZADD', KEYS[2], ARGV[2], member)
+end
+local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+return {members, first[2] or ''}
+"""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One class of jobs that must not starve another."""
+
+    name: str
+    slots: int
+    """Jobs that run at once in one process."""
+    in_flight_max: int
+    """Rows of one tenant that are enqueued or running, over all processes: nobody fills the queue."""
+
+    @property
+    def arq_name(self) -> str:
+        return f"global:queue:{self.name}"
+
+
+class Relay:
+    """Relays one queue. Any number of relays may run at once, in any number of processes."""
+
+    def __init__(
+        self,
+        services: Services,
+        redis: ArqRedis,
+        queue: Queue,
+        nudged: asyncio.Event,
+        enqueued: Callable[[], None],
+    ) -> None:
+        self._services = services
+        self._redis = redis
+        self._queue = queue
+        self._nudged = nudged
+        self._enqueued = enqueued
+        self._take = redis.register_script(_TAKE)
+        self._keys = [DUE_PREFIX + queue.name, TAKEN_PREFIX + queue.name]
+        self._busy = 0
+
+    async def run(self) -> None:
+        """Relay until cancelled.
+
+        Raises:
+            ExceptionGroup: of redis.exceptions.RedisError or OSError: Redis is gone; run it again.
+        """
+        self._busy = 0
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._nudged.clear()
+                members, wait_s = await self._due_members()
+                for member in members:
+                    self._busy += 1
+                    tasks.create_task(self._visit(member))
+                if not members:
+                    await self._wait(wait_s)
+
+    async def _due_members(self) -> tuple[list[str], float]:
+        """Take what is due, and say for how long nothing else will be."""
+        room = TENANTS_AT_ONCE - self._busy
+        if room == 0:
+            return [], IDLE_S
+        now = self._services.clock().timestamp()
+        members, first = await self._take(keys=self._keys, args=[now, now + TAKE_LEASE_S, room])
+        wait_s = min(IDLE_S, max(0.0, float(first) - now)) if first else IDLE_S
+        return [member.decode() for member in members], wait_s
+
+    async def _wait(self, wait_s: float) -> None:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._nudged.wait()
+        except TimeoutError:
+            return
+
+    async def _visit(self, member: str) -> None:
+        """Claim and enqueue one tenant's rows. If it can't be reached, its take lease brings it back."""
+        with structlog.contextvars.bound_contextvars(tenant=member, queue=self._queue.name):
+            try:
+                due = await self._relay(member)
+            except (TenantNotServed, SQLAlchemyError, OSError) as error:
+                log.warning("relay_waits", error=type(error).__name__)
+            else:
+                await self._settle(member, due)
+            finally:
+                self._busy -= 1
+                self._nudged.set()
+
+    async def _relay(self, member: str) -> datetime | None:
+        database = await self._database(member)
+        now = self._services.clock()
+        async with database.transaction() as session:
+            rows = await claim_due(
+                session,
+                self._queue.name,
+                now,
+                lease_s=ROW_LEASE_S,
+                in_flight_max=self._queue.in_flight_max,
+            )
+            due = await next_due(session, self._queue.name)
+        epoch = database.ref.epoch if isinstance(database, Tenant) else 0
+        await asyncio.gather(*(self._enqueue(member, row, epoch) for row in rows))
+        if rows:
+            self._enqueued()
+        if due is None:
+            return None
+        # Still due: the tenant is at its cap, and a job that ends will wake us sooner.
+        return due if due > now else now + timedelta(seconds=REVISIT_S)
+
+    async def _enqueue(self, member: str, row: Claimed, epoch: int) -> None:
+        # The attempt is part of the id: arq drops an id that it knows, so a row enqueued twice runs once.
+        await self._redis.enqueue_job(
+            "run_outbox",
+            member,
+            str(row.id),
+            epoch,
+            _job_id=f"{member}:{row.kind}:{row.id}:{row.attempts}",
+            _queue_name=self._queue.arq_name,
+        )
+        lag = self._services.clock() - row.due
+        OUTBOX_LAG_SECONDS.labels(self._queue.name).observe(lag.total_seconds())
+
+    async def _settle(self, member: str, due: datetime | None) -> None:
+        """Put the tenant back for its next due time; a wake-up that came meanwhile stays if it is earlier."""
+        async with self._redis.pipeline(transaction=True) as steps:
+            steps.zrem(self._keys[1], member)
+            if due is not None:
+                steps.zadd(self._keys[0], {member: due.timestamp()}, lt=True)
+            await steps.execute()
+
+    async def _database(self, member: str) -> OwnerDatabase | Tenant:
+        if member == PLATFORM:
+            return self._services.owner
+        return await self._services.tenants.for_sweep(UUID(member))

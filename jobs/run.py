@@ -1,0 +1,102 @@
+"""The one arq function: take a row, run what it asks for, write down how it ended."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from core.ids import Kind, new_id, outside
+from jobs.work import JOB_TIMEOUT_MAX_S, Dead, Done, Handler, Later, Result, Work, backoff
+from tenancy.context import Services
+from tenancy.errors import TenantNotServed
+from tenancy.metrics import JOBS
+from tenancy.outbox import Begun, begin, bury, finish, postpone
+from tenancy.sessions import OwnerDatabase, Tenant
+
+RUN_LEASE_S: Final = JOB_TIMEOUT_MAX_S + 15
+"""Longer than the longest job and the writing down of its result."""
+PLATFORM: Final = "owner"
+"""Stands for the owner database where others have a tenant's id."""
+UNKNOWN_KIND_DELAY_S: Final = 60.0
+
+log = structlog.get_logger()
+
+
+class Runner:
+    """Runs outbox rows with the given handlers."""
+
+    def __init__(self, services: Services, handlers: Mapping[str, Handler]) -> None:
+        self._services = services
+        self._handlers = handlers
+
+    async def run_outbox(self, ctx: Mapping[str, Any], tenant_id: str, outbox_id: str, epoch: int) -> None:
+        """Run one row, at most once at a time. What arq thinks of the run is of no importance.
+
+        A row that can't be run now is left alone: its lease ends and the relay brings it back, with
+        the tenant's new epoch if that has changed. So does a run that is cancelled or whose
+        process dies.
+        """
+        with structlog.contextvars.bound_contextvars(tenant=tenant_id, job=outbox_id):
+            try:
+                database = await self._database(tenant_id, epoch)
+                begun = await self._begin(database, UUID(outbox_id))
+            except TenantNotServed as refusal:
+                log.warning("job_waits", code=refusal.code)
+                return
+            if begun is None:
+                return
+            result = await self._result(database, begun)
+            await self._record(database, begun, result)
+            JOBS.labels(begun.kind, type(result).__name__.lower()).inc()
+
+    async def _database(self, tenant_id: str, epoch: int) -> OwnerDatabase | Tenant:
+        if tenant_id == PLATFORM:
+            return self._services.owner
+        return await self._services.tenants.for_job(UUID(tenant_id), epoch)
+
+    async def _begin(self, database: OwnerDatabase | Tenant, id: UUID) -> Begun | None:
+        async with database.transaction() as session:
+            return await begin(session, id, self._services.clock(), lease_s=RUN_LEASE_S)
+
+    async def _result(self, database: OwnerDatabase | Tenant, begun: Begun) -> Result:
+        handler = self._handlers.get(begun.kind)
+        if handler is None:
+            # While versions roll out, an old worker may meet a new kind: a newer one will know it.
+            return Later(UNKNOWN_KIND_DELAY_S, f"this worker knows no job {begun.kind}")
+        if begun.attempt > handler.attempts_max:
+            return Dead("its last run never ended: the worker died")
+        tenant = database if isinstance(database, Tenant) else None
+        work = Work(self._services, tenant, begun.id, begun.kind, begun.payload, begun.attempt)
+        result = await _attempt(handler, work)
+        if isinstance(result, Later) and begun.attempt >= handler.attempts_max:
+            return Dead(result.why)
+        return result
+
+    async def _record(self, database: OwnerDatabase | Tenant, begun: Begun, result: Result) -> None:
+        now = self._services.clock()
+        async with database.transaction() as session:
+            match result:
+                case Done():
+                    await finish(session, begun, now)
+                case Later(delay_s, why):
+                    due = now + timedelta(seconds=delay_s)
+                    await postpone(session, begun, now, due=due, why=why)
+                case Dead(why):
+                    log.error("job_dead", kind=begun.kind, attempt=begun.attempt, why=why)
+                    await bury(session, begun, now, why=why)
+
+
+async def _attempt(handler: Handler, work: Work) -> Result:
+    """Run the handler; whatever it did not foresee is logged and tried again."""
+    with structlog.contextvars.bound_contextvars(kind=work.kind, attempt=work.attempt):
+        try:
+            async with asyncio.timeout(handler.timeout_s):
+                return await handler.run(work)
+        except Exception as error:
+            # The outermost edge of a job: nothing above it could do better than write it down.
+            reference = outside(Kind.OUTBOX, new_id())
+            log.exception("job_failed", reference=reference)
+            return Later(backoff(work.attempt), f"{type(error).__name__}, logged as {reference}")

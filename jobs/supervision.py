@@ -1,0 +1,42 @@
+"""Keeps a loop of this process running through outages of Redis and PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.work import backoff
+from tenancy.errors import TenantNotServed
+
+PAUSE_FIRST_S: Final = 0.2
+PAUSE_MAX_S: Final = 10.0
+HEALTHY_S: Final = 30.0
+"""A loop that ran this long has recovered: its next failure counts as the first."""
+OUTAGES: Final = (RedisError, SQLAlchemyError, TenantNotServed, OSError)
+
+log = structlog.get_logger()
+
+
+async def keep_running(name: str, run: Callable[[], Awaitable[object]]) -> None:
+    """Run it again, with growing pauses, whenever an outage ends it; a bug ends the process instead."""
+    loop = asyncio.get_running_loop()
+    failures = 0
+    while True:
+        started = loop.time()
+        try:
+            await run()
+        except* OUTAGES as outage:
+            failures = 1 if loop.time() - started > HEALTHY_S else failures + 1
+            errors = sorted({type(error).__name__ for error in _leaves(outage)})
+            log.warning("loop_restarts", loop=name, errors=errors, failures=failures)
+        await asyncio.sleep(backoff(failures, first_s=PAUSE_FIRST_S, max_s=PAUSE_MAX_S))
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

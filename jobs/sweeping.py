@@ -1,0 +1,133 @@
+"""Finds work whose wake-up was lost, and rebuilds the due times when Redis has forgotten them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.cron import Periodic
+from jobs.relay import DUE_PREFIX
+from jobs.run import PLATFORM
+from owner_db.tenants.models import DirtyTenant
+from owner_db.tenants.models import Tenant as TenantRow
+from tenancy.context import Services
+from tenancy.directory import TenantStatus
+from tenancy.errors import TenantNotServed
+from tenancy.outbox import all_due
+from tenancy.sessions import OwnerDatabase, Tenant
+
+SENTINEL: Final = "global:due:known"
+"""Set once the due times are complete. Where it is missing, Redis was emptied."""
+DIRTY_EVERY_S: Final = 5.0
+DIRTY_VISITS_MAX: Final = 50
+"""Tenants visited in one sweep of the dirty ones: 10 a second, whatever their number."""
+DIRTY_READ_MAX: Final = 5_000
+MARK_LIFE_S: Final = 150.0
+"""A process marks a tenant for a minute; longer than that and its longest transaction, the mark may go."""
+ALL_EVERY_S: Final = 3_600.0
+BATCH: Final = 200
+AT_ONCE: Final = 4
+"""Connections that sweeps may hold."""
+SWEPT: Final = (TenantStatus.ACTIVE, TenantStatus.SUSPENDED, TenantStatus.CLOSING)
+"""Money that is under way arrives, whatever became of the tenant."""
+
+log = structlog.get_logger()
+
+
+class Sweeper:
+    """Reads outboxes and writes their due times to Redis; it runs nothing itself."""
+
+    def __init__(self, services: Services, redis: Redis) -> None:
+        self._services = services
+        self._redis = redis
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._visited: dict[UUID, datetime] = {}
+
+    def schedule(self) -> Sequence[Periodic]:
+        return (
+            Periodic("sweep_lost_redis", DIRTY_EVERY_S, self.sweep_if_redis_forgot),
+            Periodic("sweep_dirty", DIRTY_EVERY_S, self.sweep_dirty),
+            Periodic("sweep_all", ALL_EVERY_S, self.sweep_all),
+        )
+
+    async def sweep_if_redis_forgot(self) -> None:
+        """Rebuild all due times if Redis has lost its data since they were last complete."""
+        if await self._redis.exists(SENTINEL):
+            return
+        log.warning("due_times_rebuilt")
+        await self.sweep_all()
+        # Only now: a rebuild that dies half-way is begun again.
+        await self._redis.set(SENTINEL, "1")
+
+    async def sweep_dirty(self) -> None:
+        """Visit the platform's outbox, and the dirty tenants that were visited longest ago."""
+        await self._visit(self._services.owner, PLATFORM)
+        now = self._services.clock()
+        marks = await self._marks()
+        never = datetime.min.replace(tzinfo=now.tzinfo)
+        self._visited = {marked: at for marked, at in self._visited.items() if marked in marks}
+        chosen = sorted(marks, key=lambda marked: self._visited.get(marked, never))[:DIRTY_VISITS_MAX]
+        found = await asyncio.gather(*(self._visit_tenant(tenant_id) for tenant_id in chosen))
+        self._visited |= dict.fromkeys(chosen, now)
+        old = now - timedelta(seconds=MARK_LIFE_S)
+        clean = [
+            tenant_id
+            for tenant_id, was_read in zip(chosen, found, strict=True)
+            if was_read and marks[tenant_id] < old
+        ]
+        if clean:
+            # A newer mark than the one that was read stays.
+            async with self._services.owner.transaction() as session:
+                await session.execute(
+                    delete(DirtyTenant).where(DirtyTenant.tenant_id.in_(clean), DirtyTenant.marked_at < old)
+                )
+
+    async def sweep_all(self) -> None:
+        """Visit every outbox there is."""
+        await self._visit(self._services.owner, PLATFORM)
+        last = UUID(int=0)
+        while batch := await self._tenants_after(last):
+            await asyncio.gather(*(self._visit_tenant(tenant_id) for tenant_id in batch))
+            last = batch[-1]
+
+    async def _marks(self) -> dict[UUID, datetime]:
+        async with self._services.owner.reading() as session:
+            found = await session.execute(
+                select(DirtyTenant.tenant_id, DirtyTenant.marked_at)
+                .order_by(DirtyTenant.marked_at)
+                .limit(DIRTY_READ_MAX)
+            )
+            return dict(found.tuples().all())
+
+    async def _tenants_after(self, last: UUID) -> Sequence[UUID]:
+        async with self._services.owner.reading() as session:
+            found = await session.scalars(
+                select(TenantRow.id)
+                .where(TenantRow.id > last, TenantRow.status.in_(SWEPT))
+                .order_by(TenantRow.id)
+                .limit(BATCH)
+            )
+            return found.all()
+
+    async def _visit_tenant(self, id: UUID) -> bool:
+        """Says whether the tenant's outbox could be read."""
+        async with self._slots:
+            try:
+                await self._visit(await self._services.tenants.for_sweep(id), str(id))
+            except (TenantNotServed, SQLAlchemyError, OSError) as error:
+                # One tenant's outage must not hide the others' work; the next sweep comes soon.
+                log.warning("sweep_passes_over", tenant=str(id), error=type(error).__name__)
+                return False
+            return True
+
+    async def _visit(self, database: OwnerDatabase | Tenant, member: str) -> None:
+        async with database.reading() as session:
+            due = await all_due(session)
+        for queue, at in due.items():
+            await self._redis.zadd(DUE_PREFIX + queue, {member: at.timestamp()}, lt=True)

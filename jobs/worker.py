@@ -1,0 +1,107 @@
+"""One process that relays, runs and sweeps: a relay and an arq worker for each queue."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Final
+
+import structlog
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from jobs.cron import Periodic, run_periodically
+from jobs.nudges import Nudges
+from jobs.prompt_worker import PromptWorker, connect
+from jobs.relay import Queue, Relay
+from jobs.run import Runner
+from jobs.supervision import keep_running
+from jobs.sweeping import Sweeper
+from jobs.work import JOB_TIMEOUT_MAX_S, Handler, by_kind
+from tenancy.context import Services
+
+QUEUES: Final = (
+    Queue("payments", slots=32, in_flight_max=8),
+    Queue("inbox", slots=16, in_flight_max=8),
+    Queue("platform", slots=8, in_flight_max=8),
+)
+COMPLETION_WAIT_S: Final = JOB_TIMEOUT_MAX_S + 5
+
+log = structlog.get_logger()
+
+
+async def run_worker(
+    services: Services,
+    redis_url: str,
+    handlers: Iterable[Handler],
+    stop: asyncio.Event,
+    *,
+    periodic: Sequence[Periodic] = (),
+    completion_wait_s: float = COMPLETION_WAIT_S,
+) -> None:
+    """Serve every queue until `stop` is set, through outages of Redis and of tenants' databases.
+
+    After `stop` nothing new begins; running jobs get `completion_wait_s` to end. What is cut off
+    after that runs again elsewhere once its lease has ended. `periodic` joins the sweeps.
+
+    Raises:
+        redis.exceptions.RedisError: Redis can't be reached at the start.
+        ExceptionGroup: a bug in the worker itself; start the process again.
+    """
+    runner = Runner(services, by_kind(handlers))
+    redis = await connect(redis_url)
+    try:
+        nudges = Nudges(redis, [queue.name for queue in QUEUES])
+        serving = [_Serving(services, redis, queue, runner, nudges) for queue in QUEUES]
+        schedule = [*Sweeper(services, redis).schedule(), *periodic]
+        async with asyncio.TaskGroup() as tasks:
+            loops = [
+                keep_running("nudges", nudges.listen),
+                *(keep_running(f"relay:{one.queue.name}", one.relay.run) for one in serving),
+                *(keep_running(f"worker:{one.queue.name}", one.serve) for one in serving),
+                *(run_periodically(services.owner, one) for one in schedule),
+            ]
+            running = [tasks.create_task(loop) for loop in loops]
+            log.info("worker_started", queues=[queue.name for queue in QUEUES])
+            await stop.wait()
+            for loop in running:
+                loop.cancel()
+        log.info("worker_stops", running=sum(one.running() for one in serving))
+        await asyncio.gather(*(one.finish(completion_wait_s) for one in serving))
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+class _Serving:
+    """The relay of one queue and the arq worker it feeds."""
+
+    def __init__(
+        self, services: Services, redis: ArqRedis, queue: Queue, runner: Runner, nudges: Nudges
+    ) -> None:
+        self.queue = queue
+        self.relay = Relay(services, redis, queue, nudges.event(queue.name), self._tell)
+        self._make = partial(PromptWorker, redis, queue, runner)
+        self._worker = self._make()
+        self._retired: list[PromptWorker] = []
+
+    def _tell(self) -> None:
+        self._worker.tell()
+
+    async def serve(self) -> None:
+        """Run the queue's jobs until cancelled.
+
+        Raises:
+            redis.exceptions.RedisError: Redis is gone; call again. Running jobs go on meanwhile.
+        """
+        try:
+            await self._worker.main()
+        except (RedisError, OSError):
+            # arq forgets to free a slot if Redis fails between two of its steps: count anew.
+            self._retired = [worker for worker in (*self._retired, self._worker) if worker.running()]
+            self._worker = self._make()
+            raise
+
+    def running(self) -> int:
+        return sum(worker.running() for worker in (*self._retired, self._worker))
+
+    async def finish(self, wait_s: float) -> None:
+        await asyncio.gather(*(worker.finish(wait_s) for worker in (*self._retired, self._worker)))
