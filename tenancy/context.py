@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from core.clock import Clock
-from tenancy.errors import Forbidden, NoTenant, NotSignedIn
+from tenancy.errors import Forbidden, NoTenant, NotSignedIn, TenantNotServed
 from tenancy.roles import Scope
 from tenancy.sessions import OwnerDatabase, Tenant
 
@@ -82,12 +82,16 @@ class TenantContext:
     request: RequestInfo
     principal: Principal | None = None
     bound_tenant: Tenant | None = None
+    not_served: TenantNotServed | None = None
+    """Why the token's tenant can't be reached now; people may still sign in, switch and watch it."""
     _loaders: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
     def tenant(self) -> Tenant:
-        """Raises NotSignedIn or NoTenant."""
+        """Raises NotSignedIn, NoTenant or TenantNotServed."""
         self.signed_in()
+        if self.not_served is not None:
+            raise self.not_served
         if self.bound_tenant is None:
             raise NoTenant
         return self.bound_tenant
@@ -113,7 +117,7 @@ class TenantContext:
 
     def fork(self) -> "TenantContext":
         """The same caller with loaders of its own: one for each operation on a socket."""
-        return TenantContext(self.services, self.request, self.principal, self.bound_tenant)
+        return TenantContext(self.services, self.request, self.principal, self.bound_tenant, self.not_served)
 
 
 @dataclass(slots=True)
