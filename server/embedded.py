@@ -33,6 +33,8 @@ PORT: Final = 5432
 REDIS_MEMORY_MAX: Final = "256mb"
 READY_TIMEOUT_S: Final = 60.0
 """Recovery after a crash replays the log before it lets anybody in."""
+STOP_TIMEOUT_S: Final = 30.0
+"""The last checkpoint of a busy server takes its time; cut short, the next start recovers."""
 
 SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
@@ -107,20 +109,21 @@ class EmbeddedPostgres:
             # its workers alone for a moment, and a checkpoint may take longer than there is.
             parent_death_signal=signal.SIGQUIT,
             ready_timeout_s=READY_TIMEOUT_S,
+            stop_timeout_s=STOP_TIMEOUT_S,
             explain=self._explain,
         )
 
     @property
     def notes(self) -> list[str]:
         """What `up` should say about places that are not in the data directory."""
-        who = self.account.name if self.account is not None else "nobody else"
+        if self.account is None:
+            return []
+        who = f"As root we run PostgreSQL as the user {self.account.name}, who can't reach"
         said = []
         if self.cluster_dir.parent != self.data_dir:
-            said.append(f"PostgreSQL runs as {who}, who can't reach {self.data_dir}: see {self.cluster_dir}")
+            said.append(f"{who} {self.data_dir}: its files are in {self.cluster_dir}")
         if self.bin_dir != self._installed:
-            said.append(
-                f"PostgreSQL runs as {who}, who can't reach {self._installed}: copied to {self.bin_dir}"
-            )
+            said.append(f"{who} {self._installed}: its programs are copied to {self.bin_dir}")
         return said
 
     async def ready(self) -> None:

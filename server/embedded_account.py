@@ -28,9 +28,16 @@ class Account:
         program = shutil.which("test", path=_SYSTEM_PATH)
         if program is None:
             raise BinariesMissing("coreutils", "test")
-        probe = subprocess.run(  # noqa: S603 - a fixed program
-            [program, "-x", str(path)], user=self.uid, group=self.gid, extra_groups=[], cwd="/", check=False
-        )
+        argv = [program, "-x", str(path)]
+        try:
+            probe = subprocess.run(  # noqa: S603 - a fixed program
+                argv, user=self.uid, group=self.gid, extra_groups=[], cwd="/", check=False
+            )
+        except PermissionError as error:
+            raise DataDirUnusable(
+                f"PostgreSQL can't run as root, and this root may not act for the user {self.name}. Run as"
+                " an ordinary user, or allow the capabilities SETUID and SETGID."
+            ) from error
         return probe.returncode == 0
 
 

@@ -135,13 +135,21 @@ def reachable_programs(bin_dir: Path, account: Account | None) -> Path:
     copy = SYSTEM_DIR / f"programs-{short_name(install)}"
     if not copy.exists():
         unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(install, unfinished / package.name / install.name, symlinks=True)
-        # The programs look for these beside their package.
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+        try:
+            _copy_programs(install, unfinished / package.name / install.name)
+        except OSError:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
         unfinished.rename(copy)
     return copy / package.name / install.name / bin_dir.name
+
+
+def _copy_programs(install: Path, copy: Path) -> None:
+    shutil.copytree(install, copy, symlinks=True)
+    # The programs look for these beside their package.
+    libraries = install.parent.with_name(f"{install.parent.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, copy.parent.with_name(libraries.name), symlinks=True)
 
 
 async def outlive_predecessor(cluster_dir: Path) -> None:

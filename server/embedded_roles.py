@@ -11,12 +11,12 @@ MIGRATOR_ROLE: Final = "hazina_migrator"
 MAINTENANCE_DATABASE: Final = "hazina_migrator"
 """Empty, owned by the migrator, reached by nobody else: where it stands to create databases."""
 
-STATEMENT_TIMEOUT_MS: Final = 5_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 30_000
+STATEMENT_TIMEOUT_S: Final = 5
+IDLE_IN_TRANSACTION_TIMEOUT_S: Final = 15
 
 _REQUESTS: Final = {
-    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT_S}s",
     "jit": "off",
     "timezone": "UTC",
 }

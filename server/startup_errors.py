@@ -113,9 +113,10 @@ def tells_of_full_disk(log: str) -> bool:
 
 def unwritable(error: OSError, data_dir: Path) -> CannotStart:
     """What a failed write to the data directory means."""
-    if error.errno in DISK_FULL_ERRNOS:
+    # A copy of many files fails with one error that has only a text.
+    if error.errno in DISK_FULL_ERRNOS or tells_of_full_disk(str(error)):
         return DiskFull("Hazina", data_dir)
     return DataDirUnusable(
-        f"The data directory {data_dir} can't be used: {error.strerror} ({error.filename}). Make it"
+        f"The data directory {data_dir} can't be used: {error.strerror or error} ({error.filename}). Make it"
         " writable for this user, or choose another --data-dir."
     )

@@ -10,6 +10,7 @@ Source: Linux manual, PR_SET_PDEATHSIG(2const).
 
 import ctypes
 import os
+import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
@@ -28,6 +29,9 @@ def become(parent_pid: int, death_signal: int, uid: int, gid: int, program: list
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
     if os.getppid() != parent_pid:
         sys.exit("the launcher is gone")
+    # This interpreter ignores them for itself, and what is ignored stays so over exec.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     os.execv(program[0], program)  # noqa: S606 - becoming the program is the purpose
 
 

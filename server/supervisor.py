@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -23,7 +24,7 @@ class Supervisor:
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+        self._listener = say
         self._running: list[RunningChild] = []
         self._ended = asyncio.Event()
         self._failure: CannotStart | None = None
@@ -43,6 +44,7 @@ class Supervisor:
         self._running.append(running)
         await self._bring_up(running)
         running.keeper = asyncio.create_task(self._keep(running), name=f"keeps {child.name}")
+        running.keeper.add_done_callback(self._on_keeper_done)
 
     async def run_until_stopped(self) -> int:
         """Wait for Ctrl-C, SIGTERM or a child past help, then stop everything; gives the exit status."""
@@ -97,7 +99,9 @@ class Supervisor:
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         for number in _STOPPING:
-            loop.add_signal_handler(number, self.request_stop)
+            # nohup asks to survive the terminal by ignoring it.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self.request_stop)
 
     async def _bring_up(self, running: RunningChild) -> None:
         """Start until ready, with growing pauses, at most QUICK_FAILURES_MAX times in a row."""
@@ -112,21 +116,33 @@ class Supervisor:
             await asyncio.sleep(running.pause_s())
 
     async def _keep(self, running: RunningChild) -> None:
-        """Bring a child back whenever it dies, until one is past help: then everything ends."""
-        try:
-            while True:
-                how = await running.died()
-                failure = running.judge(how)
-                if failure is not None:
-                    raise failure
-                self._say(f"{running.child.name} {how}; starting it again")
-                await asyncio.sleep(running.pause_s())
-                await self._bring_up(running)
-                self._say(f"{running.child.name} runs again")
-        except CannotStart as failure:
-            self._failure = failure
-            self._say(failure.message)
-            self._end()
+        """Bring a child back whenever it dies; raises CannotStart when it is past help."""
+        while True:
+            how = await running.died()
+            failure = running.judge(how)
+            if failure is not None:
+                raise failure
+            self._say(f"{running.child.name} {how}; starting it again")
+            await asyncio.sleep(running.pause_s())
+            await self._bring_up(running)
+            self._say(f"{running.child.name} runs again")
+
+    def _on_keeper_done(self, keeper: asyncio.Task[None]) -> None:
+        """A child that nobody keeps ends everything: half a system serves nobody."""
+        error = None if keeper.cancelled() else keeper.exception()
+        if error is None or self._is_stopping:
+            return
+        if isinstance(error, CannotStart):
+            self._failure = error
+        else:
+            self._failure = CannotStart(f"What {keeper.get_name()} failed: {error!r}")
+        self._say(self._failure.message)
+        self._end()
+
+    def _say(self, line: str) -> None:
+        # Whoever read our lines may have gone, as in `hazina up | head -1`; the children stay.
+        with suppress(BrokenPipeError):
+            self._listener(line)
 
     def _end(self) -> None:
         self._ended.set()

@@ -242,6 +242,45 @@ async def test_a_log_that_grew_too_long_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / "chatty.log.1").stat().st_size == LOG_BYTES_MAX + 1
 
 
+async def test_children_are_kept_when_nobody_reads_the_lines_any_more(tmp_path: Path) -> None:
+    tried = asyncio.Event()
+
+    def say(line: str) -> None:
+        if "runs again" in line:
+            tried.set()
+        raise BrokenPipeError
+
+    supervisor = Supervisor(say)
+    kept = child(tmp_path, "worker", LIVES)
+    await supervisor.start(kept)
+
+    os.kill(pids(kept.log_path)[-1], signal.SIGKILL)
+
+    async with asyncio.timeout(20):
+        await tried.wait()
+    assert len(pids(kept.log_path)) == 2
+    await supervisor.stop()
+
+
+async def test_a_child_that_can_not_be_watched_any_more_ends_everything(tmp_path: Path) -> None:
+    said = Said()
+    kept = child(tmp_path, "worker", LIVES)
+    is_up = kept.ready
+
+    async def up_once() -> bool:
+        if len(pids(kept.log_path)) > 1:
+            raise ZeroDivisionError
+        return await is_up()
+
+    async with Supervisor(said) as supervisor:
+        await supervisor.start(replace(kept, ready=up_once))
+        os.kill(pids(kept.log_path)[-1], signal.SIGKILL)
+        assert await supervisor.run_until_stopped() == 1
+
+    assert said.lines[-1] == "What keeps worker failed: ZeroDivisionError()"
+    assert not is_alive(pids(kept.log_path)[-1])
+
+
 async def test_a_folder_for_the_log_that_is_missing_is_named(tmp_path: Path) -> None:
     supervisor = Supervisor(Said())
     with pytest.raises(CannotStart, match="no-such-folder"):
