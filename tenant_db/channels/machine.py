@@ -25,9 +25,9 @@ class ChannelKind(StrEnum):
 
 NEXT: Mapping[ChannelStatus, AbstractSet[ChannelStatus]] = {
     ChannelStatus.DRAFT: {ChannelStatus.VERIFYING},
-    ChannelStatus.VERIFYING: {ChannelStatus.VERIFIED, ChannelStatus.REFUSED},
-    ChannelStatus.REFUSED: {ChannelStatus.VERIFYING},
-    # New credentials are unproven, so they lead back to a draft.
+    # New credentials are unproven, so they lead back to a draft from anywhere.
+    ChannelStatus.VERIFYING: {ChannelStatus.VERIFIED, ChannelStatus.REFUSED, ChannelStatus.DRAFT},
+    ChannelStatus.REFUSED: {ChannelStatus.VERIFYING, ChannelStatus.DRAFT},
     ChannelStatus.VERIFIED: {ChannelStatus.ACTIVE, ChannelStatus.VERIFYING, ChannelStatus.DRAFT},
     ChannelStatus.ACTIVE: {ChannelStatus.INACTIVE, ChannelStatus.DRAFT},
     ChannelStatus.INACTIVE: {ChannelStatus.ACTIVE, ChannelStatus.VERIFYING, ChannelStatus.DRAFT},

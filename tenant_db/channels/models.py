@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.currency import Currency
 from tenancy.columns import Keyed, TenantModel, one_of
-from tenant_db.channels.machine import ChannelKind, ChannelStatus
+from tenant_db.channels.machine import NEXT, ChannelKind, ChannelStatus
 
 
 class Channel(Keyed, TenantModel):
@@ -40,3 +40,9 @@ class Channel(Keyed, TenantModel):
     refusal: Mapped[str | None]
     """Why the last verification failed, in words for the tenant."""
     verified_at: Mapped[datetime | None]
+
+    def advance(self, to: ChannelStatus) -> None:
+        """Take one step of the machine: the only writer of `status`. The caller holds the row's lock."""
+        if to not in NEXT[ChannelStatus(self.status)]:
+            raise ValueError(f"a channel never goes from {self.status} to {to}")
+        self.status = to.value

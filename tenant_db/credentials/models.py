@@ -29,6 +29,8 @@ class ProviderAccount(Keyed, TenantModel):
     """Lower is tried first."""
     is_default: Mapped[bool] = mapped_column(default=False)
     is_enabled: Mapped[bool] = mapped_column(default=True)
+    secrets_version: Mapped[int] = mapped_column(default=1)
+    """Grows when its secrets are replaced, so that what was proven of the old ones no longer counts."""
 
 
 class SealedSecret(Keyed, TenantModel):
@@ -39,6 +41,6 @@ class SealedSecret(Keyed, TenantModel):
 
     provider_account_id: Mapped[UUID] = mapped_column(ForeignKey("provider_accounts.id"))
     name: Mapped[str]
-    """`consumer_key`, `consumer_secret`, `passkey`, `hook_token`."""
+    """A member of SecretName."""
     sealed: Mapped[str]
     """`v1.{key version}.{nonce}.{ciphertext}`; bound to tenant, table, column and row."""

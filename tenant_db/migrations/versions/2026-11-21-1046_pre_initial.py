@@ -183,6 +183,7 @@ def _provider_accounts() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column("secrets_version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "environment IN ('sandbox', 'production')", name=op.f("ck_provider_accounts_environment_known")
         ),

@@ -1,0 +1,57 @@
+"""Seals secrets for good: they can be replaced and used, never read by the tenant."""
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from core.clock import utc_now
+from core.ids import new_id
+from tenancy.sessions import TenantSession
+from tenant_db.credentials.models import SealedSecret
+from tenant_db.credentials.names import SecretName
+
+TABLE: Final = SealedSecret.__tablename__
+COLUMN: Final = "sealed"
+
+
+class Sealer(Protocol):
+    """The part of the keyring that closes."""
+
+    async def seal(self, tenant_id: UUID, table: str, column: str, row_id: UUID, secret: bytes) -> str:
+        """Encrypt under the tenant's data key, bound to this place."""
+        ...
+
+
+async def seal_secrets(
+    session: TenantSession, sealer: Sealer, account_id: UUID, secrets: Mapping[SecretName, str]
+) -> None:
+    """Write secrets of one provider account, each in place of the one of its name.
+
+    The caller keeps others from writing the same account's secrets meanwhile. What was sealed
+    before is overwritten; copies live on in backups only.
+    """
+    found = await session.execute(
+        select(SealedSecret.name, SealedSecret.id).where(SealedSecret.provider_account_id == account_id)
+    )
+    known = dict(found.tuples().all())
+    rows = []
+    for name, secret in sorted(secrets.items()):
+        # A secret keeps its row: the row's id is part of what it is bound to.
+        row_id = known.get(name.value) or new_id()
+        sealed = await sealer.seal(session.tenant_id, TABLE, COLUMN, row_id, secret.encode())
+        rows.append(
+            {
+                "id": row_id,
+                "created_at": utc_now(),
+                "provider_account_id": account_id,
+                "name": name.value,
+                "sealed": sealed,
+            }
+        )
+    written = insert(SealedSecret).values(rows)
+    await session.execute(
+        written.on_conflict_do_update(index_elements=["id"], set_={"sealed": written.excluded.sealed})
+    )
