@@ -1,0 +1,137 @@
+"""From a connection to the context of its operations: who calls, for which tenant."""
+
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.requests import HTTPConnection
+
+from core.errors import InvalidInput
+from core.ids import Kind, inside, outside
+from server.settings import Settings
+from tenancy.audit import Actor, record_audit
+from tenancy.context import OwnerContext, Principal, RequestInfo, Services, TenantContext
+from tenancy.errors import Forbidden, NotSignedIn, TenantNotServed, WrongTenant
+from tenancy.metrics import CROSS_TENANT_ATTEMPTS
+from tenancy.tokens import Authenticator
+
+TENANT_HEADER: Final = "x-tenant-id"
+AGENT_LENGTH_MAX: Final = 200
+
+
+class Callers:
+    """Makes the contexts of both schemas."""
+
+    def __init__(self, services: Services, authenticator: Authenticator, settings: Settings) -> None:
+        self._services = services
+        self._authenticator = authenticator
+        self._settings = settings
+
+    async def tenant_context(self, connection: HTTPConnection, authorization: str | None) -> TenantContext:
+        """Who calls the tenant schema; without a token, nobody.
+
+        Raises:
+            NotSignedIn: the token or key proves nothing.
+            WrongTenant: header or subdomain names another tenant than the token; audited and counted.
+        """
+        request = request_info(connection)
+        bearer = bearer_of(authorization)
+        if bearer is None:
+            return TenantContext(self._services, request)
+        principal = await self._authenticator.principal(bearer, "tenant")
+        context = TenantContext(self._services, request, principal)
+        if principal.tenant_id is not None:
+            try:
+                context.bound_tenant = await self._services.tenants.find(principal.tenant_id)
+            except TenantNotServed as refusal:
+                context.not_served = refusal
+        await self._require_same_tenant(connection, context, principal)
+        return context
+
+    async def owner_context(self, connection: HTTPConnection, authorization: str | None) -> OwnerContext:
+        """Who calls the owner schema; without a token, nobody.
+
+        Raises:
+            Forbidden: the network address is not on the allow-list.
+            NotSignedIn: the token proves nothing, or is not of the platform's staff.
+        """
+        request = request_info(connection)
+        if not self._is_allowed(request.ip):
+            raise Forbidden("owner network")
+        bearer = bearer_of(authorization)
+        if bearer is None:
+            return OwnerContext(self._services, request)
+        return OwnerContext(self._services, request, await self._authenticator.principal(bearer, "owner"))
+
+    def _is_allowed(self, ip: str) -> bool:
+        try:
+            address = ip_address(ip)
+        except ValueError:
+            return False
+        return any(address in network for network in self._settings.owner_networks)
+
+    async def _require_same_tenant(
+        self, connection: HTTPConnection, context: TenantContext, principal: Principal
+    ) -> None:
+        named = connection.headers.get(TENANT_HEADER)
+        if named is not None and not _names(named, principal):
+            await self._refuse(context, "header", named)
+        label = _subdomain(connection, self._settings.tenant_domain)
+        if label is not None:
+            slug = None if context.bound_tenant is None else context.bound_tenant.ref.slug
+            if label != slug:
+                await self._refuse(context, "subdomain", label)
+
+    async def _refuse(self, context: TenantContext, through: str, named: str) -> None:
+        CROSS_TENANT_ATTEMPTS.labels(through).inc()
+        principal, request = context.signed_in(), context.request
+        actor = Actor(principal.kind, principal.id, request.ip, request.user_agent, request.id)
+        subject = None if principal.tenant_id is None else outside(Kind.TENANT, principal.tenant_id)
+        async with self._services.owner.transaction() as session:
+            record_audit(
+                session,
+                actor,
+                "name_wrong_tenant",
+                subject=subject,
+                details={"through": through, "named": named[:AGENT_LENGTH_MAX]},
+            )
+        raise WrongTenant
+
+
+def bearer_of(authorization: str | None) -> str | None:
+    """The credential of an `Authorization: Bearer …`; None where there is none.
+
+    Raises:
+        NotSignedIn: another scheme was used.
+    """
+    if not authorization:
+        return None
+    scheme, _, credential = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not credential.strip():
+        raise NotSignedIn("Send the token as `Authorization: Bearer …`.")
+    return credential.strip()
+
+
+def request_info(connection: HTTPConnection) -> RequestInfo:
+    """Where a connection comes from, as the middleware found out."""
+    state = connection.scope.get("state", {})
+    client = connection.client
+    return RequestInfo(
+        id=str(state.get("request_id", "")),
+        ip=str(state.get("client_ip") or (client.host if client else "")),
+        user_agent=connection.headers.get("user-agent", "")[:AGENT_LENGTH_MAX],
+    )
+
+
+def _names(text: str, principal: Principal) -> bool:
+    try:
+        return inside(Kind.TENANT, text) == principal.tenant_id
+    except InvalidInput:
+        return False
+
+
+def _subdomain(connection: HTTPConnection, domain: str | None) -> str | None:
+    """The label before the tenant domain; None where the host is another."""
+    host = (connection.url.hostname or "").lower()
+    if domain is None or not host.endswith(f".{domain.lower()}"):
+        return None
+    return host.removesuffix(f".{domain.lower()}")
