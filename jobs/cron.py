@@ -53,6 +53,6 @@ async def _turn(owner: OwnerDatabase, name: str) -> AsyncIterator[bool]:
     key = func.hashtextextended(f"cron:{name}", 0)
     # The lock lives as long as this transaction, which idles while the run works elsewhere.
     patience = func.set_config("idle_in_transaction_session_timeout", "0", True)  # noqa: FBT003 - PostgreSQL's own
-    async with owner.reading() as session:
+    async with owner.transaction() as session:
         found = await session.execute(select(func.pg_try_advisory_xact_lock(key), patience))
         yield bool(found.one()[0])

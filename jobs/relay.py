@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.run import PLATFORM
 from tenancy.context import Services
-from tenancy.errors import TenantNotServed
+from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.metrics import OUTBOX_LAG_SECONDS
 from tenancy.outbox import Claimed, claim_due, next_due
 from tenancy.sessions import OwnerDatabase, Tenant
@@ -44,6 +44,9 @@ end
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 return {members, first[2] or ''}
 """
+
+UNREACHABLE: Final = (TenantNotServed, TransactionInterrupted, SQLAlchemyError)
+"""One tenant's outage, which must not stop the others."""
 
 log = structlog.get_logger()
 
@@ -122,7 +125,7 @@ class Relay:
         with structlog.contextvars.bound_contextvars(tenant=member, queue=self._queue.name):
             try:
                 due = await self._relay(member)
-            except (TenantNotServed, SQLAlchemyError, OSError) as error:
+            except UNREACHABLE as error:
                 log.warning("relay_waits", error=type(error).__name__)
             else:
                 await self._settle(member, due)

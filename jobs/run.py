@@ -11,7 +11,7 @@ import structlog
 from core.ids import Kind, new_id, outside
 from jobs.work import JOB_TIMEOUT_MAX_S, Dead, Done, Handler, Later, Result, Work, backoff
 from tenancy.context import Services
-from tenancy.errors import TenantNotServed
+from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.metrics import JOBS
 from tenancy.outbox import Begun, begin, bury, finish, postpone
 from tenancy.sessions import OwnerDatabase, Tenant
@@ -43,7 +43,7 @@ class Runner:
             try:
                 database = await self._database(tenant_id, epoch)
                 begun = await self._begin(database, UUID(outbox_id))
-            except TenantNotServed as refusal:
+            except (TenantNotServed, TransactionInterrupted) as refusal:
                 log.warning("job_waits", code=refusal.code)
                 return
             if begun is None:

@@ -9,13 +9,13 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.work import backoff
-from tenancy.errors import TenantNotServed
+from tenancy.errors import TenantNotServed, TransactionInterrupted
 
 PAUSE_FIRST_S: Final = 0.2
 PAUSE_MAX_S: Final = 10.0
 HEALTHY_S: Final = 30.0
 """A loop that ran this long has recovered: its next failure counts as the first."""
-OUTAGES: Final = (RedisError, SQLAlchemyError, TenantNotServed, OSError)
+OUTAGES: Final = (RedisError, SQLAlchemyError, TenantNotServed, TransactionInterrupted, OSError)
 
 log = structlog.get_logger()
 

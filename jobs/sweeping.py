@@ -9,16 +9,14 @@ from uuid import UUID
 import structlog
 from redis.asyncio import Redis
 from sqlalchemy import delete, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.cron import Periodic
-from jobs.relay import DUE_PREFIX
+from jobs.relay import DUE_PREFIX, UNREACHABLE
 from jobs.run import PLATFORM
 from owner_db.tenants.models import DirtyTenant
 from owner_db.tenants.models import Tenant as TenantRow
 from tenancy.context import Services
 from tenancy.directory import TenantStatus
-from tenancy.errors import TenantNotServed
 from tenancy.outbox import all_due
 from tenancy.sessions import OwnerDatabase, Tenant
 
@@ -103,7 +101,7 @@ class Sweeper:
                 .order_by(DirtyTenant.marked_at)
                 .limit(DIRTY_READ_MAX)
             )
-            return dict(found.tuples().all())
+            return dict(found.all())
 
     async def _tenants_after(self, last: UUID) -> Sequence[UUID]:
         async with self._services.owner.reading() as session:
@@ -120,7 +118,7 @@ class Sweeper:
         async with self._slots:
             try:
                 await self._visit(await self._services.tenants.for_sweep(id), str(id))
-            except (TenantNotServed, SQLAlchemyError, OSError) as error:
+            except UNREACHABLE as error:
                 # One tenant's outage must not hide the others' work; the next sweep comes soon.
                 log.warning("sweep_passes_over", tenant=str(id), error=type(error).__name__)
                 return False

@@ -17,8 +17,7 @@ Session = TypeVar("Session", OwnerSession, TenantSession)
 Answer = TypeVar("Answer")
 Transaction = Callable[[], AbstractAsyncContextManager[Session]]
 
-_TRY_AGAIN: Final = frozenset({"55P03", "40P01", "40001"})
-"""lock_not_available, deadlock_detected, serialization_failure: nothing was done."""
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def once(
@@ -98,6 +97,6 @@ def _busy_is_a_refusal() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
             raise
         raise IdempotencyInProgress from error

@@ -111,7 +111,7 @@ async def all_due(session: Session) -> dict[str, datetime]:
     found = await session.execute(
         select(model.queue, func.min(_due_at(model))).where(model.state.in_(OPEN)).group_by(model.queue)
     )
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 async def begin(session: Session, id: UUID, now: datetime, *, lease_s: float) -> Begun | None:
