@@ -56,5 +56,9 @@ class TenantDirectory(Protocol):
     """Looks tenants up."""
 
     async def find(self, tenant_id: UUID) -> TenantRef:
-        """Raises TenantUnknown."""
+        """Raises TenantUnknown. What it says may be some seconds old."""
+        ...
+
+    async def find_now(self, tenant_id: UUID) -> TenantRef:
+        """Raises TenantUnknown. What it says was true after the call began."""
         ...

@@ -5,6 +5,7 @@ DomainError
 ├── Forbidden              the role or key lacks a scope
 ├── NoTenant               the token names no business yet
 ├── WrongTenant            header or subdomain names another business than the token
+├── TransactionInterrupted the database undid it for a reason that passes
 ├── RateLimited            too much in too short a time
 └── TenantNotServed
     ├── TenantUnknown
@@ -62,6 +63,16 @@ class RateLimited(DomainError):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"Too many requests. Try again in {retry_after_s} s.")
         self.retry_after_s = retry_after_s
+
+
+class TransactionInterrupted(DomainError):
+    """A deadlock, or a migration that ran at the same moment; nothing was committed."""
+
+    code = "RETRY"
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__("This was interrupted before it was done. Send the same request again.")
 
 
 class TenantNotServed(DomainError):

@@ -1,14 +1,20 @@
 """Typed sessions: what belongs to the owner can't be handed a tenant's database, nor the reverse."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from tenancy.directory import TenantRef
+from tenancy.interruptions import typed_interruptions
+from tenancy.reading import ReadOnlySession
+
+AUTOCOMMIT = "AUTOCOMMIT"
+"""Each read is a transaction of its own, as READ COMMITTED sees it anyway: no BEGIN, no ROLLBACK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +58,61 @@ class Signals(Protocol):
         """Wake the relay and publish the notices. Never raises: the sweep finds what is lost."""
 
 
-Lease = Callable[[TenantRef], AbstractAsyncContextManager[AsyncEngine]]
+class Leased(Protocol):
+    """One connection to one tenant's database, ours until it is given back."""
+
+    async def engine(self) -> AsyncEngine:
+        """For transactions."""
+
+    async def reading_engine(self) -> AsyncEngine:
+        """The same connection in AUTOCOMMIT."""
+
+
+class TenantConnections(Protocol):
+    """Gives connections to tenant databases, within one budget."""
+
+    def lease(self, ref: TenantRef) -> AbstractAsyncContextManager[Leased]:
+        """Raises TenantNotServed."""
+
+    async def rows(self, ref: TenantRef, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
+        """Run one query on a leased connection. Raises TenantNotServed."""
 
 
 class Tenant:
     """One tenant's database, reached through leased connections."""
 
-    def __init__(self, ref: TenantRef, lease: Lease, signals: Signals) -> None:
+    def __init__(self, ref: TenantRef, connections: TenantConnections, signals: Signals) -> None:
         self.ref = ref
         self.id = ref.id
-        self._lease = lease
+        self._connections = connections
         self._signals = signals
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[TenantSession]:
-        """A short session for reads; nothing is committed.
+    async def rows(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """Run one reading statement without the ORM: for hot paths.
+
+        Parameters are $1, $2, …; NUMERIC comes as Decimal, and json and jsonb as text.
 
         Raises:
             TenantNotServed: the tenant has no connection to give now.
         """
-        async with self._lease(self.ref) as engine, TenantSession(engine, expire_on_commit=False) as session:
-            session.tenant_id = self.id
-            session.after = AfterCommit()
-            yield session
+        return await self._connections.rows(self.ref, sql, arguments)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[TenantSession]:
+        """A short session for reads; it refuses to write, and holds no lock beyond a statement.
+
+        Raises:
+            TenantNotServed: the tenant has no connection to give now.
+        """
+        async with self._connections.lease(self.ref) as leased:
+            engine = await leased.reading_engine()
+            async with TenantSession(
+                engine, expire_on_commit=False, sync_session_class=ReadOnlySession
+            ) as session:
+                session.tenant_id = self.id
+                session.after = AfterCommit()
+                with typed_interruptions():
+                    yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[TenantSession]:
@@ -82,14 +120,18 @@ class Tenant:
 
         Raises:
             TenantNotServed: the tenant has no connection to give now.
+            TransactionInterrupted: the database undid it for a reason that passes; do it again.
         """
-        async with self._lease(self.ref) as engine, TenantSession(engine, expire_on_commit=False) as session:
-            session.tenant_id = self.id
-            session.after = AfterCommit()
-            yield session
-            if session.after.due:
-                await self._signals.before_commit(self.id, session.after)
-            await session.commit()
+        async with self._connections.lease(self.ref) as leased:
+            engine = await leased.engine()
+            async with TenantSession(engine, expire_on_commit=False) as session:
+                session.tenant_id = self.id
+                session.after = AfterCommit()
+                with typed_interruptions():
+                    yield session
+                    if session.after.due:
+                        await self._signals.before_commit(self.id, session.after)
+                    await session.commit()
         await self._signals.after_commit(self.id, session.after)
 
 
@@ -98,20 +140,28 @@ class OwnerDatabase:
 
     def __init__(self, engine: AsyncEngine, signals: Signals) -> None:
         self.engine = engine
+        self._reading_engine = engine.execution_options(isolation_level=AUTOCOMMIT)
         self._signals = signals
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[OwnerSession]:
-        """A short session for reads; nothing is committed."""
-        async with OwnerSession(self.engine, expire_on_commit=False) as session:
+        """A short session for reads; it refuses to write, and holds no lock beyond a statement."""
+        async with OwnerSession(
+            self._reading_engine, expire_on_commit=False, sync_session_class=ReadOnlySession
+        ) as session:
             session.after = AfterCommit()
             yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[OwnerSession]:
-        """One transaction: commits at the end, rolls back on any exception, then wakes and publishes."""
+        """One transaction: commits at the end, rolls back on any exception, then wakes and publishes.
+
+        Raises:
+            TransactionInterrupted: the database undid it for a reason that passes; do it again.
+        """
         async with OwnerSession(self.engine, expire_on_commit=False) as session:
             session.after = AfterCommit()
-            yield session
-            await session.commit()
+            with typed_interruptions():
+                yield session
+                await session.commit()
         await self._signals.after_commit(None, session.after)

@@ -7,11 +7,11 @@ from typing import Final
 
 import pytest
 import redis.asyncio
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.ids import new_id
 from server.embedded_roles import OWNER_ROLE
-from tenancy.directory import TenantRef
+from tenancy.engines import TenantEngines
 from tenancy.sessions import AfterCommit, OwnerDatabase, Tenant
 from tests.databases import PostgresServer, postgres_server
 from tests.embedded import throwaway_redis
@@ -100,12 +100,7 @@ async def second_tenant(postgres: PostgresServer, signals: RecordedSignals) -> A
 async def _fresh_tenant(postgres: PostgresServer, signals: RecordedSignals) -> AsyncIterator[Tenant]:
     tenant_id = new_id()
     ref = tenant_ref(postgres.tenant_url(), await postgres.clone_tenant(tenant_id), id=tenant_id)
-    engine = create_async_engine(postgres.url("hazina_tenant", ref.database), pool_size=CONNECTIONS)
-
-    @asynccontextmanager
-    async def lease(_: TenantRef) -> AsyncIterator[AsyncEngine]:
-        yield engine
-
-    yield Tenant(ref, lease, signals)
-    await engine.dispose()
+    engines = TenantEngines(CONNECTIONS, per_tenant=CONNECTIONS, application_name="hazina-test")
+    yield Tenant(ref, engines, signals)
+    await engines.close()
     await postgres.drop(ref.database)

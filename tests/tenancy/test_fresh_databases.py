@@ -25,6 +25,6 @@ async def test_a_registered_tenant_is_in_the_owner_database(owner: OwnerDatabase
 
 
 async def test_what_is_written_once_can_not_be_changed_by_the_application(tenant: Tenant) -> None:
-    async with tenant.reading() as session:
+    async with tenant.transaction() as session:
         with pytest.raises(ProgrammingError, match="permission denied"):
             await session.execute(text("UPDATE ledger_transfers SET amount_minor = 1"))
