@@ -17,7 +17,7 @@ from tests.databases import PostgresServer, postgres_server
 from tests.embedded import throwaway_redis
 from tests.factories.tenants import tenant_ref
 
-CONNECTIONS: Final = 12
+CONNECTIONS: Final = 24
 """Of one test's engine: races need a connection for each rival."""
 
 
