@@ -262,6 +262,22 @@ async def test_a_pid_file_whose_number_went_to_another_program_is_removed(tmp_pa
     assert not stale.exists()
 
 
+async def test_the_pid_file_of_a_server_that_still_ends_is_waited_for(tmp_path: Path) -> None:
+    pid_file = tmp_path / "postmaster.pid"
+    pid_file.write_text("1\n")
+    predecessor = await asyncio.create_subprocess_exec("sleep", "60", cwd=tmp_path)
+    waiting = asyncio.create_task(outlive_predecessor(tmp_path))
+
+    _, still_waiting = await asyncio.wait({waiting}, timeout=0.2)
+    assert still_waiting
+    assert pid_file.exists()
+    predecessor.kill()
+    await predecessor.wait()
+
+    await waiting
+    assert not pid_file.exists()
+
+
 def test_a_short_folder_that_somebody_made_readable_is_refused(tmp_path: Path) -> None:
     wanted = tmp_path / ("long" * 30)
     folder = socket_folder(wanted, None)
