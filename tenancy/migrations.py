@@ -1,5 +1,6 @@
 """Upgrading one database along its chain of migrations."""
 
+import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,9 @@ from sqlalchemy import Connection, MetaData, NullPool
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
+# Alembic keeps its state in module globals, so the lock is the module's too: two upgrades at once
+# have left a database stamped without its tables.
+_ALEMBIC: Final = asyncio.Lock()
 
 
 class Which(StrEnum):
@@ -29,9 +33,8 @@ def head(which: Which) -> str:
 async def upgrade(url: str, which: Which, revision: str = "head") -> None:
     """Bring one database to `revision`, each migration in a transaction of its own.
 
-    `url` is the migrator's, with the database. Alembic keeps its state in module globals, so one
-    process upgrades one database at a time: two at once have left a database stamped without its
-    tables. Run more in more processes.
+    `url` is the migrator's, with the database. One process upgrades one database at a time and others
+    wait their turn: for more at once, start more processes.
     """
     engine = create_async_engine(url, poolclass=NullPool)
     try:
@@ -44,8 +47,9 @@ async def upgrade(url: str, which: Which, revision: str = "head") -> None:
 
 async def upgrade_on(connection: AsyncConnection, which: Which, revision: str = "head") -> None:
     """`upgrade` on a connection of the caller's, who holds no transaction on it."""
-    await connection.run_sync(_upgrade, which, revision)
-    await connection.commit()
+    async with _ALEMBIC:
+        await connection.run_sync(_upgrade, which, revision)
+        await connection.commit()
 
 
 def run_chain(metadata: MetaData) -> None:
