@@ -169,3 +169,7 @@ class Confirmation(Keyed, TenantModel):
     state: Mapped[str]
     note: Mapped[str | None]
     """Why nobody was credited, in words for the tenant."""
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)

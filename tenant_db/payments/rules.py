@@ -1,6 +1,7 @@
 """The limits of collecting, the words for what happened, and how a payer's masked number is compared."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from core.currency import Currency
+from core.money import Money
 from core.phone import Phone
+from tenant_db.payments.errors import AmountNotWhole, AmountOutOfRange, PhoneNotServed, TextNotUsable
+from tenant_db.payments.machine import PaymentStatus
 
 PROMPTS_PER_PHONE_MAX: Final = 3
 """Prompts one phone may get from one tenant within PROMPT_LIMIT_WINDOW_S."""
@@ -32,10 +37,13 @@ REFERENCE_CHARACTERS: Final = 12
 """Daraja's AccountReference takes no more."""
 DESCRIPTION_CHARACTERS_MAX: Final = 100
 ORDER_REFERENCE_CHARACTERS_MAX: Final = 64
+CUSTOMER_NAME_CHARACTERS_MAX: Final = 100
 
 POLL_LADDER_S: Final = (10, 20, 40, 90, 300, 900, 3_600, 21_600, 86_400, 172_800, 259_200, 345_600, 432_000)
 """M-Pesa's, in seconds since the prompt: where the catalog's settings name no ladder."""
 
+MPESA: Final = "mpesa"
+_MPESA_PHONE: Final = re.compile(r"254[17]\d{8}")
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -80,12 +88,71 @@ class FailureReason(StrEnum):
     """The provider could not be reached in time; the payer was never asked."""
 
 
+def ended_as(reason: FailureReason, *, window_over: bool) -> PaymentStatus:
+    """What "not paid" makes of an open payment.
+
+    A payer who declined has cancelled it. Nobody having answered the prompt (M-Pesa 1037 and 1019,
+    which come after some 20 s) is a failure while our own window is open, and an expiry once it is
+    over: `expired` always means both that our window passed and that the provider said "not paid".
+    """
+    if reason is FailureReason.CANCELLED_BY_PAYER:
+        return PaymentStatus.CANCELLED
+    if reason is FailureReason.NO_ANSWER and window_over:
+        return PaymentStatus.EXPIRED
+    return PaymentStatus.FAILED
+
+
 class SubStatus(StrEnum):
     """The provider's step within a status."""
 
     STK_INITIATED = "stk_initiated"
     STK_SUCCESS = "stk_success"
     STK_FAILED = "stk_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class AmountRange:
+    """What one payment may be, in minor units, both ends included; no `most_minor` is no upper limit."""
+
+    least_minor: int
+    most_minor: int | None
+
+
+MPESA_RANGE: Final = AmountRange(100, 25_000_000)
+"""KES 1 to 250,000 (Daraja: M-Pesa Express, `Amount`)."""
+
+
+def require_collectable(provider: str, amount: Money, limits: AmountRange | None) -> None:
+    """Refuse an amount the provider would refuse; nothing is ever rounded on the payer's behalf.
+
+    Raises:
+        AmountNotWhole: M-Pesa takes whole shillings.
+        AmountOutOfRange: outside `limits`, or outside the provider's own where there are none.
+    """
+    limits = limits or (MPESA_RANGE if provider == MPESA else AmountRange(1, None))
+    too_much = limits.most_minor is not None and amount.minor > limits.most_minor
+    if amount.minor < limits.least_minor or too_much:
+        most = None if limits.most_minor is None else Money(limits.most_minor, amount.currency)
+        raise AmountOutOfRange(Money(limits.least_minor, amount.currency), most)
+    if provider == MPESA and amount.minor % whole_minor(amount.currency):
+        raise AmountNotWhole(amount.currency)
+
+
+def require_served(provider: str, phone: Phone) -> None:
+    """Raises PhoneNotServed where the provider can't prompt this number."""
+    if provider == MPESA and _MPESA_PHONE.fullmatch(phone.digits) is None:
+        raise PhoneNotServed
+
+
+def require_text(field: str, value: str, characters_max: int) -> None:
+    """Raises TextNotUsable where the text is blank, too long, or holds control characters."""
+    if not value.strip() or len(value) > characters_max or not value.isprintable():
+        raise TextNotUsable(field, characters_max)
+
+
+def whole_minor(currency: Currency) -> int:
+    """Minor units in one whole: 100 for KES."""
+    return int(10**currency.exponent)
 
 
 def make_reference() -> str:
@@ -117,10 +184,12 @@ def is_payer(told: str, phone: Phone) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """The provider says the payer paid. A query tells no amount and no receipt."""
+    """The provider says the payer paid."""
 
-    amount_minor: int | None
-    receipt: str | None
+    amount: Money | None = None
+    """None where it does not say: a query."""
+    receipt: str | None = None
+    """None where it does not say: a query."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,136 @@
+"""Brings collected money into the books: to its store, or to suspense while its payment is not known.
+
+Money on a channel lies in the tenant's own custody: `holding:{channel}` grows with every receipt,
+and the same amount is either a store's or in suspense, never both.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import select
+
+from core.ids import Kind, outside
+from tenancy.sessions import TenantSession
+from tenant_db.ledger.accounts import Holding, available, holding, open_accounts, suspense
+from tenant_db.ledger.errors import LedgerRefusal
+from tenant_db.ledger.posting import NewTransfer, post
+from tenant_db.ledger.rules import TransferKind
+from tenant_db.payments.models import Confirmation, Payment
+from tenant_db.payments.reviewing import flag
+from tenant_db.payments.rules import Cause, ConfirmationState
+
+
+async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None:
+    """Post a settled payment once, under its row's lock: from its holding, or from suspense.
+
+    It comes from suspense where a confirmation had told of the same receipt before anybody could
+    say whose money it is. Where the store's account refuses it (closed, or full), the money goes to
+    suspense and the payment to review: it did come in.
+    """
+    place = Holding.of_channel(payment.channel_id)
+    parked = await _parked(session, payment)
+    source, waiting, store = await open_accounts(
+        session,
+        holding(place, payment.currency),
+        suspense(place, payment.currency),
+        available(payment.store_id, place, payment.currency),
+    )
+    sale = NewTransfer(
+        source_id=source if parked is None else waiting,
+        destination_id=store,
+        amount=payment.amount,
+        kind=TransferKind.SALE,
+        reference=outside(Kind.PAYMENT, payment.id),
+        idempotency_key=f"sale:{payment.id}",
+    )
+    try:
+        await post(session, sale)
+    except LedgerRefusal as refusal:
+        flag(session, payment, f"Its store could not be credited: {refusal.message}", cause)
+        if parked is None:
+            await _post_aside(session, payment, source, waiting)
+        return
+    if parked is not None:
+        _resolve(parked, payment)
+
+
+async def park(session: TenantSession, confirmation: Confirmation) -> None:
+    """Put money whose payment is not known into suspense, under its receipt's lock."""
+    place = Holding.of_channel(confirmation.channel_id)
+    source, waiting = await open_accounts(
+        session, holding(place, confirmation.currency), suspense(place, confirmation.currency)
+    )
+    await post(
+        session,
+        NewTransfer(
+            source_id=source,
+            destination_id=waiting,
+            amount=confirmation.amount,
+            kind=TransferKind.TRANSFER,
+            reference=confirmation.receipt,
+            idempotency_key=f"suspense:{_name(confirmation)}",
+        ),
+    )
+
+
+async def clear_suspense(session: TenantSession, payment: Payment) -> None:
+    """Take a credited payment's money out of suspense, where its confirmation had put it a second time.
+
+    The payment was settled by a query, which tells no receipt; only now are the two known to be one.
+    """
+    parked = await _parked(session, payment)
+    if parked is None:
+        return
+    place = Holding.of_channel(payment.channel_id)
+    source, waiting = await open_accounts(
+        session, holding(place, payment.currency), suspense(place, payment.currency)
+    )
+    await post(
+        session,
+        NewTransfer(
+            source_id=waiting,
+            destination_id=source,
+            amount=payment.amount,
+            kind=TransferKind.ADJUSTMENT,
+            reference=outside(Kind.PAYMENT, payment.id),
+            idempotency_key=f"suspense-cleared:{_name(parked)}",
+        ),
+    )
+    _resolve(parked, payment)
+
+
+async def _post_aside(session: TenantSession, payment: Payment, source: UUID, waiting: UUID) -> None:
+    await post(
+        session,
+        NewTransfer(
+            source_id=source,
+            destination_id=waiting,
+            amount=payment.amount,
+            kind=TransferKind.TRANSFER,
+            reference=outside(Kind.PAYMENT, payment.id),
+            idempotency_key=f"sale-aside:{payment.id}",
+        ),
+    )
+
+
+async def _parked(session: TenantSession, payment: Payment) -> Confirmation | None:
+    if payment.receipt is None:
+        return None
+    return await session.scalar(
+        select(Confirmation)
+        .where(
+            Confirmation.environment == payment.environment,
+            Confirmation.short_code == payment.short_code,
+            Confirmation.receipt == payment.receipt,
+            Confirmation.state == ConfirmationState.SUSPENSE,
+        )
+        .with_for_update()
+    )
+
+
+def _resolve(parked: Confirmation, payment: Payment) -> None:
+    parked.state = ConfirmationState.RESOLVED.value
+    parked.payment_id = payment.id
+
+
+def _name(confirmation: Confirmation) -> str:
+    return f"{confirmation.environment}:{confirmation.short_code}:{confirmation.receipt}"

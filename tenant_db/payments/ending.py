@@ -1,0 +1,70 @@
+"""Brings a locked payment to its end, and the money it brought into the books."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import exists, select
+
+from tenancy.sessions import TenantSession
+from tenant_db.payments.crediting import credit
+from tenant_db.payments.machine import CREATED, EXPIRED, FAILED, PENDING, SUBMITTING, SUCCEEDED, UNKNOWN
+from tenant_db.payments.models import Payment
+from tenant_db.payments.reviewing import flag
+from tenant_db.payments.rules import Cause, FailureReason, NotPaid, SubStatus, ended_as
+from tenant_db.payments.stepping import step
+
+NEVER_SENT: Final = "The provider could not be reached in time; the payer was never asked."
+
+
+async def succeed(
+    session: TenantSession, payment: Payment, receipt: str | None, cause: Cause, now: datetime
+) -> None:
+    """Settle a payment that is proven paid, and credit its store, once.
+
+    `receipt` must be free: unused by any other payment of the short code, under its lock.
+    Late money on a payment that had ended, and a second payment of one order, are shown to a person.
+    """
+    was = payment.state
+    payment.receipt = receipt
+    payment.sub_status = SubStatus.STK_SUCCESS.value
+    payment.failure_code = payment.failure_message = None
+    payment.settled_at = now
+    if was is CREATED:
+        # It was taken back as surely not sent; the money says that it was sent after all.
+        step(session, payment, SUBMITTING, cause)
+    step(session, payment, SUCCEEDED, cause, **({"receipt": receipt} if receipt else {}))
+    await credit(session, payment, cause)
+    if await _is_order_paid_twice(session, payment):
+        flag(session, payment, "Another payment for the same order has succeeded: refund one.", cause)
+
+
+def end_unpaid(session: TenantSession, payment: Payment, told: NotPaid, cause: Cause, now: datetime) -> None:
+    """End an open payment without money, as `rules.ended_as` says."""
+    to = ended_as(told.reason, window_over=now >= payment.expires_at)
+    payment.sub_status = SubStatus.STK_FAILED.value
+    payment.failure_code = told.reason.value
+    payment.failure_message = told.message
+    payment.settled_at = now
+    if payment.state is UNKNOWN and to is not FAILED:
+        # The provider knows it, so it was pending all along.
+        step(session, payment, PENDING, cause)
+    step(session, payment, to, cause, code=told.code)
+
+
+def expire_unsent(session: TenantSession, payment: Payment, now: datetime) -> None:
+    """Give up a locked payment that could not be sent within its window: nothing was asked of anybody."""
+    payment.failure_code = FailureReason.NOT_SENT.value
+    payment.failure_message = NEVER_SENT
+    payment.settled_at = now
+    step(session, payment, EXPIRED, Cause.JOB)
+
+
+async def _is_order_paid_twice(session: TenantSession, payment: Payment) -> bool:
+    if payment.order_reference is None:
+        return False
+    rival = exists().where(
+        Payment.order_reference == payment.order_reference,
+        Payment.status == SUCCEEDED,
+        Payment.id != payment.id,
+    )
+    return bool(await session.scalar(select(rival)))

@@ -1,0 +1,40 @@
+"""The locks under which a payment is decided: the receipt's first, then the payment's row."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from tenancy.sessions import TenantSession
+from tenant_db.payments.models import Payment
+
+
+async def lock_receipt(session: TenantSession, environment: str, short_code: str, receipt: str) -> None:
+    """Let one transaction at a time decide what this receipt paid.
+
+    A callback and a confirmation tell of the same money in any order, and the confirmation of a
+    till may fit no payment, so the payment's row alone would not keep the two apart.
+    """
+    name = f"receipt:{environment}:{short_code}:{receipt}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+async def lock_order(session: TenantSession, order_reference: str) -> None:
+    """Let one transaction at a time start an attempt for this order."""
+    name = f"order:{order_reference}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+async def lock_payment(session: TenantSession, payment_id: UUID) -> Payment:
+    """Lock the payment and read it as the last holder of the lock left it.
+
+    Jobs name payments that exist; one that does not is a bug.
+    """
+    found = await session.scalar(
+        select(Payment)
+        .where(Payment.id == payment_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise ValueError(f"no payment {payment_id} in this tenant")
+    return found

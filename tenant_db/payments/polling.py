@@ -1,0 +1,79 @@
+"""Asks for open payments on a ladder, since a callback may never come."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tenancy.sessions import TenantSession
+from tenant_db.payments.ending import expire_unsent
+from tenant_db.payments.locking import lock_payment
+from tenant_db.payments.machine import CREATED, ENDED, SUBMITTING, UNKNOWN
+from tenant_db.payments.models import Payment
+from tenant_db.payments.reviewing import flag
+from tenant_db.payments.rules import REVIEW_AFTER, Cause, next_poll_at
+from tenant_db.payments.stepping import step
+
+UNSENT_CHECK: Final = timedelta(seconds=20)
+STRANDED_AFTER: Final = timedelta(minutes=2)
+"""Longer than any run may take, its lease included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A payment to ask the provider about."""
+
+    payment_id: UUID
+    provider_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Where the ladder leads next."""
+
+    question: Question | None
+    """None where there is nothing to ask about: no id is known."""
+    next_at: datetime | None
+    """None at the end of the ladder, and for a payment that has ended."""
+
+
+async def take_rung(session: TenantSession, payment_id: UUID, now: datetime, ladder_s: Sequence[int]) -> Rung:
+    """Take the rungs that are due, and say what to ask and when to come back. Commit before asking.
+
+    A payment still open after a day is shown to a person. One without the provider's id can only
+    wait for its callback or its confirmation. One left `submitting` by a run that died becomes
+    `unknown`, so that no way of losing a run leaves a payment stuck.
+    """
+    payment = await lock_payment(session, payment_id)
+    if payment.state in ENDED:
+        return Rung(None, None)
+    if payment.state is CREATED:
+        return _unsent(session, payment, now)
+    asked_from = payment.submitted_at or payment.created_at
+    if payment.state is SUBMITTING and now - asked_from > STRANDED_AFTER:
+        step(session, payment, UNKNOWN, Cause.JOB, why="no run has finished sending the prompt")
+    while (due := next_poll_at(asked_from, payment.polls, ladder_s)) is not None and due <= now:
+        payment.polls += 1
+    if now - asked_from >= REVIEW_AFTER:
+        flag(session, payment, "It is still open after a day.", Cause.JOB)
+    return Rung(_question(payment), due)
+
+
+def _unsent(session: TenantSession, payment: Payment, now: datetime) -> Rung:
+    """It waits for its next claim; where none comes, it expires here."""
+    if now >= payment.expires_at:
+        expire_unsent(session, payment, now)
+        return Rung(None, None)
+    return Rung(_question(payment), min(payment.expires_at, now + UNSENT_CHECK))
+
+
+async def ask_once(session: TenantSession, payment_id: UUID) -> Question | None:
+    """The question a doubtful callback raises, outside the ladder; None where no id is known."""
+    return _question(await lock_payment(session, payment_id))
+
+
+def _question(payment: Payment) -> Question | None:
+    if payment.provider_reference is None:
+        return None
+    return Question(payment.id, payment.provider_reference)
