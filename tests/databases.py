@@ -13,6 +13,7 @@ import asyncpg
 from sqlalchemy import MetaData, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+import owner_db.models  # noqa: F401 - completes the metadata
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROLE, TENANT_ROLE, prepare_roles
 from tenancy.columns import OwnerModel, TenantModel
 from tenant_db.models import INSERT_ONLY as TENANT_INSERT_ONLY
