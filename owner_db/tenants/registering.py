@@ -39,6 +39,8 @@ class NewTenant:
     tier: str = "free"
     created_by: UUID | None = None
     """The user; None for the operator at the command line."""
+    is_approved: bool = True
+    """False waits for the platform's staff before its database is made."""
     id: UUID = field(default_factory=new_id)
     """Known before, because the data key is wrapped for it."""
 
@@ -91,8 +93,14 @@ async def register_tenant(
     session.add(tenant)
     await session.flush()
     session.add(TenantKey(tenant_id=tenant.id, version=1, wrapped=key.wrapped, wrapper=key.wrapper))
-    announce(session, "provision_tenant", queue=QUEUE, tenant_id=str(tenant.id))
+    if new.is_approved:
+        announce_provisioning(session, tenant.id)
     return tenant
+
+
+def announce_provisioning(session: OwnerSession, tenant_id: UUID) -> None:
+    """Let a job make the tenant's database."""
+    announce(session, "provision_tenant", queue=QUEUE, tenant_id=str(tenant_id))
 
 
 def _require_valid(new: NewTenant) -> None:
