@@ -1,0 +1,1 @@
+"""M-Pesa through Daraja, Safaricom Kenya's API."""

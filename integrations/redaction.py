@@ -1,0 +1,73 @@
+"""What of an outside call may be kept: no secret, token, hook path or whole phone number."""
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from integrations.wire_json import Json
+
+SECRET_KEYS: Final = frozenset(
+    {
+        "password",
+        "passkey",
+        "access_token",
+        "securitycredential",
+        "authorization",
+        "secret",
+        "token",
+        "apikey",
+    }
+)
+PERSONAL_KEYS: Final = frozenset({"firstname", "middlename", "lastname"})
+TEXT_CHARACTERS_MAX: Final = 300
+ITEMS_MAX: Final = 50
+DEPTH_MAX: Final = 8
+
+_PHONE: Final = re.compile(r"(?<![\d.])(\+?254[17])\d{5}(\d{3})(?!\d)")
+# M-Pesa's CheckoutRequestID ends in the payer's number without its country.
+_REQUEST_ID: Final = re.compile(r"(ws_CO_\d+)([17])\d{5}(\d{3})\b")
+_URL: Final = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
+
+
+def redact(value: Json, depth: int = 0) -> Json:
+    """A copy that may be stored and shown to staff."""
+    if depth > DEPTH_MAX:
+        return "…"
+    match value:
+        case dict():
+            return {
+                str(key)[:TEXT_CHARACTERS_MAX]: _redact_entry(str(key), item, depth)
+                for key, item in list(value.items())[:ITEMS_MAX]
+            }
+        case list():
+            return [redact(item, depth + 1) for item in value[:ITEMS_MAX]]
+        case str():
+            return redact_text(value)
+        case None | bool():
+            return value
+    return redact_text(str(value))
+
+
+def redact_text(text: str) -> str:
+    """Mask phone numbers and the paths of URLs; cut what is long or can't be stored."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    masked = _URL.sub(_without_path, printable)
+    masked = _PHONE.sub(r"\1*****\2", _REQUEST_ID.sub(r"\1\2*****\3", masked))
+    return masked if len(masked) <= TEXT_CHARACTERS_MAX else f"{masked[:TEXT_CHARACTERS_MAX]}…"
+
+
+def _redact_entry(key: str, value: Json, depth: int) -> Json:
+    plain = key.lower().replace("_", "").replace("-", "")
+    if value and any(secret.replace("_", "") in plain for secret in SECRET_KEYS):
+        return "<redacted>"
+    if value and plain in PERSONAL_KEYS:
+        return "<redacted>"
+    return redact(value, depth + 1)
+
+
+def _without_path(found: re.Match[str]) -> str:
+    try:
+        parts = urlsplit(found.group())
+    except ValueError:
+        return "<url>"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"

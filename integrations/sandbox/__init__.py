@@ -1,0 +1,1 @@
+"""Stands in for the providers, over HTTP, in their own wire formats. Knows nothing of ours but `core`."""

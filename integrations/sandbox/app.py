@@ -1,0 +1,94 @@
+"""Puts the sandbox together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from html import escape
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+
+from integrations.sandbox import demo
+from integrations.sandbox.apps import Apps
+from integrations.sandbox.book import Book
+from integrations.sandbox.control import Control
+from integrations.sandbox.daraja import Daraja
+from integrations.sandbox.journal import Journal
+from integrations.sandbox.mailbox import PAGE, Mailbox
+from integrations.sandbox.outcomes import RESULTS, WAYS
+from integrations.sandbox.payer import Payers
+from integrations.sandbox.settings import SandboxSettings
+
+
+def create_sandbox(settings: SandboxSettings) -> Starlette:
+    """The sandbox as an ASGI application; its lifespan opens the mailbox and goes on with its book.
+
+    Serve it on loopback only: whoever reaches it may pay anything. Its base URL for the adapter is
+    `{sandbox_url}/mpesa`. The mailbox's port is `app.state.mailbox.port`.
+    """
+    journal = Journal(settings.book_path)
+    apps, book = Apps(journal), Book(journal)
+    http = httpx.AsyncClient(timeout=settings.callback_timeout_s, trust_env=False)
+    payers = Payers(settings, book, http)
+    daraja = Daraja(settings, apps, book, payers)
+    control = Control(settings=settings, apps=apps, book=book, payers=payers, daraja=daraja, journal=journal)
+    mailbox = Mailbox(settings.clock, settings.messages_max)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        records = journal.load()
+        apps.load(records.get("app", {}))
+        book.load(records)
+        if settings.mail_port is not None:
+            await mailbox.open(settings.mail_host, settings.mail_port)
+        payers.resume()
+        yield
+        await payers.stop()
+        await mailbox.close()
+        await http.aclose()
+        journal.close()
+
+    async def home(_: Request) -> Response:
+        return HTMLResponse(home_page(mailbox.port))
+
+    app = Starlette(
+        routes=[
+            Route("/", home),
+            *mailbox.routes(),
+            Mount("/_control", routes=control.routes()),
+            Mount("/mpesa", routes=daraja.routes()),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.mailbox = mailbox
+    return app
+
+
+def home_page(mail_port: int | None) -> str:
+    """What is there, for a developer who opens the sandbox in a browser."""
+    results = ", ".join(f"<code>{escape(name)}</code>" for name in RESULTS)
+    ways = ", ".join(f"<code>{escape(name)}</code>" for name in WAYS)
+    mail = "takes no mail" if mail_port is None else f"takes mail by SMTP on port {mail_port}"
+    body = f"""<h1>Hazina's sandbox</h1>
+<p>It stands in for the payment providers. No money moves here.</p>
+<ul>
+<li><a href="/mailbox">Mailbox</a> (<a href="/mailbox.json">JSON</a>): {mail}.</li>
+<li><a href="/_control/mpesa/book">The M-Pesa book</a>: every prompt that was taken, and what was paid.</li>
+<li>M-Pesa's API (Daraja) is below <code>/mpesa</code>. PayBill <code>{demo.DEMO_PAYBILL}</code> and
+till <code>{demo.DEMO_TILL}</code> (store number <code>{demo.DEMO_TILL_HEAD_OFFICE}</code>) are known, with
+consumer key <code>{demo.DEMO_CONSUMER_KEY}</code>, secret <code>{demo.DEMO_CONSUMER_SECRET}</code>
+and passkey <code>{demo.DEMO_PASSKEY}</code>.</li>
+</ul>
+<h2>Controls</h2>
+<p>The next prompt is paid, unless you say otherwise:</p>
+<pre>curl -X POST /_control/mpesa/next -d '{{"outcomes": ["cancelled"], "phone": "{demo.DEMO_PHONE}"}}'</pre>
+<p>What the payer does: {results}. What goes wrong on the way: {ways}.</p>
+<pre>POST /_control/mpesa/apps     {{"consumer_key", "consumer_secret",
+                               "short_codes": [{{"code", "passkey", "kind"}}]}}
+POST /_control/mpesa/c2b      {{"short_code", "amount", "phone", "reference"}}  a payment by hand
+POST /_control/mpesa/release  {{"reference"}}  tell now what is late or withheld
+POST /_control/mpesa/tokens   end every access token
+POST /_control/reset          forget everything</pre>"""
+    return PAGE.format(title="Hazina's sandbox", body=body)

@@ -1,0 +1,151 @@
+"""The control surface: what the next prompts do, and the book."""
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from core.errors import InvalidInput
+from integrations.sandbox.apps import App, Apps
+from integrations.sandbox.book import Book, ManualPayment, Planned, new_receipt
+from integrations.sandbox.daraja import Daraja, TokenError
+from integrations.sandbox.journal import Journal
+from integrations.sandbox.outcomes import parse_outcome
+from integrations.sandbox.payer import Payers, stamp
+from integrations.sandbox.settings import SandboxSettings
+
+Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class Control:
+    """Endpoints below `/_control`, for tests and developers; none of them is Daraja's."""
+
+    def __init__(
+        self,
+        *,
+        settings: SandboxSettings,
+        apps: Apps,
+        book: Book,
+        payers: Payers,
+        daraja: Daraja,
+        journal: Journal,
+    ) -> None:
+        self._settings = settings
+        self._apps = apps
+        self._book = book
+        self._payers = payers
+        self._daraja = daraja
+        self._journal = journal
+
+    def routes(self) -> list[BaseRoute]:
+        posts: dict[str, Handler] = {
+            "/mpesa/next": self.plan,
+            "/mpesa/apps": self.register_app,
+            "/mpesa/c2b": self.pay_by_hand,
+            "/mpesa/release": self.release,
+            "/mpesa/tokens": self.end_tokens,
+            "/reset": self.reset,
+        }
+        return [
+            *(Route(path, _endpoint(handler), methods=["POST"]) for path, handler in posts.items()),
+            Route("/mpesa/book", self.show_book, methods=["GET"]),
+        ]
+
+    async def plan(self, given: dict[str, Any]) -> dict[str, Any]:
+        """`{"outcomes": [...], "short_code": …, "phone": …}`: one prompt each, in this order."""
+        outcomes = given.get("outcomes")
+        if not isinstance(outcomes, list):
+            raise InvalidInput("outcomes", "Give a list of outcomes.")
+        planned = [
+            Planned(parse_outcome(entry), given.get("short_code"), given.get("phone")) for entry in outcomes
+        ]
+        for entry in planned:
+            self._book.plan(entry)
+        return {"planned": len(planned)}
+
+    async def register_app(self, given: dict[str, Any]) -> dict[str, Any]:
+        """`{"consumer_key", "consumer_secret", "short_codes": [{"code", "passkey", "kind", "party_b"}]}`."""
+        app = App.of(given)
+        self._apps.register(app)
+        return {"registered": app.consumer_key, "short_codes": list(app.short_codes)}
+
+    async def pay_by_hand(self, given: dict[str, Any]) -> dict[str, Any]:
+        """`{"short_code", "amount", "phone", "reference"}`; `receipt`, `masking` and `validate` if wanted."""
+        payment = ManualPayment(
+            receipt=str(given.get("receipt") or new_receipt()),
+            short_code=str(given.get("short_code", "")),
+            phone=str(given.get("phone", "")).removeprefix("+"),
+            amount=_shillings(given.get("amount")),
+            reference=str(given.get("reference") or ""),
+            paid_at=stamp(self._settings.clock()),
+        )
+        masking = str(given.get("masking", "masked"))
+        if given.get("validate") and not await self._payers.is_welcome(payment, masking):
+            return {"receipt": None, "told": ["validation: refused"]}
+        await self._payers.pay_by_hand(payment, masking)
+        return {"receipt": payment.receipt, "told": payment.told}
+
+    async def release(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Tell now what is late or withheld: of one `id` or `reference`, or of all prompts."""
+        released = [
+            request
+            for request in self._book.requests.values()
+            if given.get("id", request.id) == request.id
+            and given.get("reference", request.reference) == request.reference
+        ]
+        for request in released:
+            await self._payers.release(request)
+        return {"told": {request.id: request.told for request in released}}
+
+    async def end_tokens(self, given: dict[str, Any]) -> dict[str, Any]:
+        """End every token; `error` `{"status", "code", "message"}` sets how ended tokens are refused."""
+        try:
+            self._daraja.token_error = TokenError(**given.get("error", {}))
+        except TypeError as error:
+            raise InvalidInput("error", "An error has status, code and message.") from error
+        self._apps.end_tokens()
+        return {}
+
+    async def reset(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Forget everything but the demo app."""
+        await self._payers.stop()
+        self._book.reset()
+        self._apps.reset()
+        self._journal.clear()
+        self._daraja.token_error = TokenError()
+        return {}
+
+    async def show_book(self, request: Request) -> Response:
+        return JSONResponse(self._book.as_json())
+
+
+def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        try:
+            return JSONResponse(await handler(await _object_of(request)))
+        except InvalidInput as error:
+            return JSONResponse({"error": error.message, "field": error.field}, 400)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return handle
+
+
+async def _object_of(request: Request) -> dict[str, Any]:
+    given = await request.json() if await request.body() else {}
+    if not isinstance(given, dict):
+        raise InvalidInput("body", "Send a JSON object.")
+    return given
+
+
+def _shillings(amount: object) -> str:
+    try:
+        shillings = Decimal(str(amount))
+    except InvalidOperation as error:
+        raise InvalidInput("amount", "An amount looks like 1000 or 1000.50.") from error
+    if not shillings.is_finite() or shillings <= 0 or shillings != round(shillings, 2):
+        raise InvalidInput("amount", "An amount is positive, with at most two decimal places.")
+    return f"{shillings:.2f}"

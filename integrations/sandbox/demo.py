@@ -1,0 +1,12 @@
+"""The keys that every sandbox knows, so that a developer can pay at once. None of them is a secret."""
+
+from typing import Final
+
+DEMO_CONSUMER_KEY: Final = "hazina-demo-consumer-key"
+DEMO_CONSUMER_SECRET: Final = "hazina-demo-consumer-secret"  # noqa: S105 - known to everybody
+DEMO_PASSKEY: Final = "hazina-demo-passkey"
+DEMO_PAYBILL: Final = "174379"
+DEMO_TILL: Final = "5100001"
+DEMO_TILL_HEAD_OFFICE: Final = "5100000"
+DEMO_PHONE: Final = "254708374149"
+"""Daraja's own test number."""
