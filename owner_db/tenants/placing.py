@@ -22,18 +22,13 @@ async def place(session: OwnerSession) -> UUID:
         .order_by(DatabaseServer.id)
         .with_for_update()
     )
-    placed = dict(
-        (
-            await session.execute(
-                select(Tenant.server_id, func.count())
-                .where(Tenant.status.not_in((TenantStatus.DELETED, TenantStatus.FAILED)))
-                .group_by(Tenant.server_id)
-            )
-        )
-        .tuples()
-        .all()
+    counted = await session.execute(
+        select(Tenant.server_id, func.count())
+        .where(Tenant.status.not_in((TenantStatus.DELETED, TenantStatus.FAILED)))
+        .group_by(Tenant.server_id)
     )
-    rooms = [(placed.get(id_, 0) / capacity, id_) for id_, capacity in servers.tuples()]
+    placed = dict(counted.all())
+    rooms = [(placed.get(id_, 0) / capacity, id_) for id_, capacity in servers]
     fullness, chosen = min(rooms, default=(1.0, None))
     if chosen is None or fullness >= 1:
         raise NoServerHasRoom
