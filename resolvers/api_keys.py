@@ -9,6 +9,7 @@ from sqlalchemy import select
 from core.ids import Kind, outside
 from owner_db.users import api_keys
 from owner_db.users.models import ApiKey
+from resolvers.reasons import required_reason
 from tenancy.audit import acting, record_audit
 from tenancy.context import TenantContext
 from tenancy.roles import Scope
@@ -76,7 +77,7 @@ async def revoke_api_key(context: TenantContext, key_id: UUID, reason: str) -> A
             acting(context),
             "revoke_api_key",
             subject=outside(Kind.API_KEY, key_id),
-            reason=reason,
+            reason=required_reason(reason),
             details={"tenant": outside(Kind.TENANT, context.tenant.id)},
         )
     return key

@@ -14,6 +14,7 @@ from owner_db.users.errors import ScopeTooWide
 from owner_db.users.models import Invitation, Membership, User
 from owner_db.users.sessions import open_session
 from owner_db.users.signing_in import NewAccount, add_user, new_account, normalised_email, role_in
+from resolvers.reasons import required_reason
 from resolvers.sessions import SignedIn, by_user, signed_in
 from tenancy.audit import acting, record_audit
 from tenancy.context import TenantContext
@@ -170,7 +171,7 @@ async def change_member_role(context: TenantContext, user_id: UUID, role: Role, 
             acting(context),
             "change_member_role",
             subject=outside(Kind.USER, user_id),
-            reason=reason,
+            reason=required_reason(reason),
             details={"tenant": outside(Kind.TENANT, context.tenant.id), "from": before, "to": role},
         )
     return _member(membership, user)
@@ -187,7 +188,7 @@ async def remove_member(context: TenantContext, user_id: UUID, reason: str) -> N
             acting(context),
             "remove_member",
             subject=outside(Kind.USER, user_id),
-            reason=reason,
+            reason=required_reason(reason),
             details={"tenant": outside(Kind.TENANT, context.tenant.id)},
         )
 
