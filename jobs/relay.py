@@ -178,4 +178,4 @@ class Relay:
     async def _database(self, member: str) -> OwnerDatabase | Tenant:
         if member == PLATFORM:
             return self._services.owner
-        return await self._services.tenants.for_sweep(UUID(member))
+        return await self._services.tenants.settling(UUID(member))

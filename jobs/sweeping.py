@@ -10,13 +10,13 @@ import structlog
 from redis.asyncio import Redis
 from sqlalchemy import delete, select
 
+from core.clock import Clock
 from jobs.cron import Periodic
 from jobs.relay import DUE_PREFIX, UNREACHABLE
 from jobs.run import PLATFORM
 from owner_db.tenants.models import DirtyTenant
 from owner_db.tenants.models import Tenant as TenantRow
-from tenancy.context import Services
-from tenancy.directory import TenantStatus
+from tenancy.engines import SETTLING, Tenants
 from tenancy.outbox import all_due
 from tenancy.sessions import OwnerDatabase, Tenant
 
@@ -32,8 +32,6 @@ ALL_EVERY_S: Final = 3_600.0
 BATCH: Final = 200
 AT_ONCE: Final = 4
 """Connections that sweeps may hold."""
-SWEPT: Final = (TenantStatus.ACTIVE, TenantStatus.SUSPENDED, TenantStatus.CLOSING)
-"""Money that is under way arrives, whatever became of the tenant."""
 
 log = structlog.get_logger()
 
@@ -41,8 +39,11 @@ log = structlog.get_logger()
 class Sweeper:
     """Reads outboxes and writes their due times to Redis; it runs nothing itself."""
 
-    def __init__(self, services: Services, redis: Redis) -> None:
-        self._services = services
+    def __init__(self, owner: OwnerDatabase, tenants: Tenants, redis: Redis, clock: Clock) -> None:
+        """`tenants` lease connections of the sweeps' own, so that sweeps and jobs can't starve each other."""
+        self._owner = owner
+        self._tenants = tenants
+        self._clock = clock
         self._redis = redis
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._visited: dict[UUID, datetime] = {}
@@ -65,8 +66,8 @@ class Sweeper:
 
     async def sweep_dirty(self) -> None:
         """Visit the platform's outbox, and the dirty tenants that were visited longest ago."""
-        await self._visit(self._services.owner, PLATFORM)
-        now = self._services.clock()
+        await self._visit(self._owner, PLATFORM)
+        now = self._clock()
         marks = await self._marks()
         never = datetime.min.replace(tzinfo=now.tzinfo)
         self._visited = {marked: at for marked, at in self._visited.items() if marked in marks}
@@ -81,21 +82,21 @@ class Sweeper:
         ]
         if clean:
             # A newer mark than the one that was read stays.
-            async with self._services.owner.transaction() as session:
+            async with self._owner.transaction() as session:
                 await session.execute(
                     delete(DirtyTenant).where(DirtyTenant.tenant_id.in_(clean), DirtyTenant.marked_at < old)
                 )
 
     async def sweep_all(self) -> None:
         """Visit every outbox there is."""
-        await self._visit(self._services.owner, PLATFORM)
+        await self._visit(self._owner, PLATFORM)
         last = UUID(int=0)
         while batch := await self._tenants_after(last):
             await asyncio.gather(*(self._visit_tenant(tenant_id) for tenant_id in batch))
             last = batch[-1]
 
     async def _marks(self) -> dict[UUID, datetime]:
-        async with self._services.owner.reading() as session:
+        async with self._owner.reading() as session:
             found = await session.execute(
                 select(DirtyTenant.tenant_id, DirtyTenant.marked_at)
                 .order_by(DirtyTenant.marked_at)
@@ -104,10 +105,10 @@ class Sweeper:
             return dict(found.all())
 
     async def _tenants_after(self, last: UUID) -> Sequence[UUID]:
-        async with self._services.owner.reading() as session:
+        async with self._owner.reading() as session:
             found = await session.scalars(
                 select(TenantRow.id)
-                .where(TenantRow.id > last, TenantRow.status.in_(SWEPT))
+                .where(TenantRow.id > last, TenantRow.status.in_(SETTLING))
                 .order_by(TenantRow.id)
                 .limit(BATCH)
             )
@@ -117,7 +118,7 @@ class Sweeper:
         """Says whether the tenant's outbox could be read."""
         async with self._slots:
             try:
-                await self._visit(await self._services.tenants.for_sweep(id), str(id))
+                await self._visit(await self._tenants.settling(id), str(id))
             except UNREACHABLE as error:
                 # One tenant's outage must not hide the others' work; the next sweep comes soon.
                 log.warning("sweep_passes_over", tenant=str(id), error=type(error).__name__)

@@ -18,6 +18,7 @@ from jobs.supervision import keep_running
 from jobs.sweeping import Sweeper
 from jobs.work import JOB_TIMEOUT_MAX_S, Handler, by_kind
 from tenancy.context import Services
+from tenancy.engines import Tenants
 
 QUEUES: Final = (
     Queue("payments", slots=32, in_flight_max=8),
@@ -35,13 +36,15 @@ async def run_worker(
     handlers: Iterable[Handler],
     stop: asyncio.Event,
     *,
+    sweeping: Tenants,
     periodic: Sequence[Periodic] = (),
     completion_wait_s: float = COMPLETION_WAIT_S,
 ) -> None:
     """Serve every queue until `stop` is set, through outages of Redis and of tenants' databases.
 
     After `stop` nothing new begins; running jobs get `completion_wait_s` to end. What is cut off
-    after that runs again elsewhere once its lease has ended. `periodic` joins the sweeps.
+    after that runs again elsewhere once its lease has ended. `sweeping` are the same tenants on the
+    sweeps' own connections; `periodic` joins the sweeps.
 
     Raises:
         redis.exceptions.RedisError: Redis can't be reached at the start.
@@ -52,7 +55,7 @@ async def run_worker(
     try:
         nudges = Nudges(redis, [queue.name for queue in QUEUES])
         serving = [_Serving(services, redis, queue, runner, nudges) for queue in QUEUES]
-        schedule = [*Sweeper(services, redis).schedule(), *periodic]
+        schedule = [*Sweeper(services.owner, sweeping, redis, services.clock).schedule(), *periodic]
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 keep_running("nudges", nudges.listen),
