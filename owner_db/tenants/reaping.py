@@ -1,0 +1,46 @@
+"""Finding tenants that were registered and never used."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import exists, select
+
+from owner_db.tenants.models import HookEndpoint, Tenant
+from owner_db.users.models import ApiKey, Membership, User
+from tenancy.directory import TenantStatus
+from tenancy.sessions import OwnerDatabase
+
+UNUSED_AFTER: Final = timedelta(hours=24)
+_REAPED: Final = (TenantStatus.ACTIVE, TenantStatus.FAILED)
+
+
+async def unused_tenants(owner: OwnerDatabase, now: datetime, *, limit: int) -> Sequence[UUID]:
+    """Tenants to close and purge: a day old, made by a user, and nothing speaks for them.
+
+    What speaks for a tenant: one member with a verified e-mail address, one API key, or one
+    callback address, which comes with its first channel. Without a channel there is no payment.
+    """
+    speaks = (
+        exists().where(
+            Membership.tenant_id == Tenant.id,
+            User.id == Membership.user_id,
+            User.email_verified_at.is_not(None),
+        ),
+        exists().where(ApiKey.tenant_id == Tenant.id),
+        exists().where(HookEndpoint.tenant_id == Tenant.id),
+    )
+    async with owner.reading() as session:
+        found = await session.scalars(
+            select(Tenant.id)
+            .where(
+                Tenant.status.in_(_REAPED),
+                Tenant.created_by.is_not(None),
+                Tenant.created_at <= now - UNUSED_AFTER,
+                *(~sign for sign in speaks),
+            )
+            .order_by(Tenant.created_at)
+            .limit(limit)
+        )
+        return found.all()
