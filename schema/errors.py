@@ -54,6 +54,10 @@ class Refusal(Generic[Refused, ErrorKind]):
     """
 
     def __init__(self, exception_type: type[Refused], error_type: type[ErrorKind]) -> None:
+        if exception_type.code not in ErrorCode.__members__:
+            raise ValueError(
+                f"{exception_type.__name__} must stand in its area's errors.py: see schema.codes"
+            )
         self.exception_type = exception_type
         self.error_type = error_type
         fields = dataclasses.fields(cast("Any", error_type))
