@@ -24,6 +24,8 @@ class Notice:
     topic: str
     """Such as `payment:{id}`; the tenant is added by the feed."""
     payload: dict[str, Any]
+    tenant_id: UUID | None = None
+    """Whose feed it goes to; None is the tenant of the session. The owner's session has to say."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,153 @@
+"""Tells the open streams of every process what changed: one Redis channel for each tenant.
+
+Nothing is kept: who subscribes reads the present state after subscribing, and reads it again at
+RESYNC. A stream that is not read holds a bounded number of notices and no database connection.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import UUID
+
+import orjson
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from tenancy.errors import TenantUnavailable
+from tenancy.sessions import Notice
+from tenancy.subscriptions import Subscriptions
+
+RESYNC: Final = Notice("resync", {})
+"""Something may have been missed: read the state again."""
+WAITING_MAX: Final = 256
+"""Notices that one stream may leave unread; more become one RESYNC."""
+SUBSCRIBE_TIMEOUT_S: Final = 5.0
+CHANNEL: Final = "t:{tenant_id}:feed"
+
+_log = structlog.get_logger()
+
+
+def channel_of(tenant_id: UUID) -> str:
+    return CHANNEL.format(tenant_id=tenant_id)
+
+
+def message_of(notice: Notice) -> bytes:
+    """A notice as it travels: ids, never a document."""
+    return orjson.dumps({"topic": notice.topic, "payload": notice.payload})
+
+
+class Stream:
+    """The notices of one subscriber, the latest of each topic and id."""
+
+    def __init__(self, topics: Collection[str]) -> None:
+        self._topics = frozenset(topics)
+        self._waiting: dict[tuple[str, object], Notice] = {}
+        self._woken = asyncio.Event()
+        self._is_over = False
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> Notice:
+        while not self._waiting:
+            if self._is_over:
+                raise StopAsyncIteration
+            await self._woken.wait()
+            self._woken.clear()
+        return self._waiting.pop(next(iter(self._waiting)))
+
+    def offer(self, notice: Notice) -> None:
+        """Keep a notice of ours until it is read, in place of an older one of the same thing."""
+        if notice.topic not in self._topics:
+            return
+        key = (notice.topic, notice.payload.get("id"))
+        if key not in self._waiting and len(self._waiting) >= WAITING_MAX:
+            self.resync()
+            return
+        # One that comes again goes to the end: a busy thing must not hide the others.
+        self._waiting.pop(key, None)
+        self._waiting[key] = notice
+        self._woken.set()
+
+    def resync(self) -> None:
+        """Forget what waits; the reader is to look at everything again."""
+        self._waiting = {(RESYNC.topic, None): RESYNC}
+        self._woken.set()
+
+    def end(self) -> None:
+        """Let the reader's loop end once it has read what waits."""
+        self._is_over = True
+        self._woken.set()
+
+
+class Feed:
+    """Publishes and subscribes to notices of tenants, over one connection for all streams."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._client = client
+        self._streams: dict[str, set[Stream]] = {}
+        self._subscriptions = Subscriptions(client, self._deliver, self._resync)
+
+    async def publish(self, tenant_id: UUID, notice: Notice) -> None:
+        """Tell every process; a failure is logged only, for the state itself is in the database."""
+        try:
+            await self._client.publish(channel_of(tenant_id), message_of(notice))
+        except (RedisError, OSError) as error:
+            _log.warning("notice_lost", tenant=str(tenant_id), topic=notice.topic, error=type(error).__name__)
+
+    @asynccontextmanager
+    async def subscribe(self, tenant_id: UUID, topics: Collection[str]) -> AsyncIterator[Stream]:
+        """A stream of the tenant's notices of these topics; Redis has acknowledged it on entry.
+
+        Raises:
+            TenantUnavailable: Redis did not answer in time.
+        """
+        channel = channel_of(tenant_id)
+        stream = Stream(topics)
+        self._streams.setdefault(channel, set()).add(stream)
+        try:
+            await self._subscribed(channel)
+            yield stream
+        finally:
+            await self._leave(channel, stream)
+
+    async def close(self) -> None:
+        """End every stream and stop listening."""
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.end()
+        await self._subscriptions.close()
+
+    async def _subscribed(self, channel: str) -> None:
+        try:
+            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+                await self._subscriptions.add(channel)
+        except TimeoutError as error:
+            raise TenantUnavailable("Live updates can't be had now. Try again in a moment.") from error
+
+    async def _leave(self, channel: str, stream: Stream) -> None:
+        streams = self._streams[channel]
+        streams.discard(stream)
+        if not streams:
+            del self._streams[channel]
+            await self._subscriptions.remove(channel)
+
+    def _deliver(self, channel: str, data: bytes) -> None:
+        streams = self._streams.get(channel)
+        if streams is None:
+            return
+        try:
+            message = orjson.loads(data)
+            notice = Notice(message["topic"], message["payload"])
+        except (ValueError, KeyError, TypeError):
+            _log.error("notice_unreadable", channel=channel)
+            return
+        for stream in streams:
+            stream.offer(notice)
+
+    def _resync(self) -> None:
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.resync()

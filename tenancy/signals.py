@@ -1,0 +1,71 @@
+"""What a commit tells other processes: wake-ups for relays, notices for subscribers."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from tenancy.feed import channel_of, message_of
+from tenancy.sessions import AfterCommit
+
+DUE_PREFIX: Final = "global:due:"
+"""Sorted sets, one a queue: tenant id or `owner`, by the unix time of its earliest due row."""
+NUDGE_PREFIX: Final = "global:nudge:"
+OWNER_MEMBER: Final = "owner"
+MARK_EVERY_S: Final = 60.0
+MARKED_MAX: Final = 10_000
+
+MarkDirty = Callable[[UUID], Awaitable[None]]
+
+_log = structlog.get_logger()
+
+
+class RedisSignals:
+    """Signals over Redis, in one round trip after each commit.
+
+    Losing Redis loses no work: before its first outbox commit in a minute a process marks the
+    tenant in the owner database, where sweeps look.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, mark_dirty: MarkDirty | None = None) -> None:
+        """`mark_dirty` commits a mark in the owner database; None where sweeps see all anyway."""
+        self._client = client
+        self._mark_dirty = mark_dirty
+        self._marked: OrderedDict[UUID, float] = OrderedDict()
+
+    async def before_commit(self, tenant_id: UUID | None, after: AfterCommit) -> None:
+        """Mark the tenant dirty, at most once a minute; raises what `mark_dirty` raises."""
+        if tenant_id is None or self._mark_dirty is None or not after.due:
+            return
+        marked_at = self._marked.get(tenant_id)
+        if marked_at is not None and monotonic() - marked_at < MARK_EVERY_S:
+            return
+        # The time before the mark is what counts: a sweep may have taken it off at once.
+        now = monotonic()
+        await self._mark_dirty(tenant_id)
+        self._marked[tenant_id] = now
+        self._marked.move_to_end(tenant_id)
+        if len(self._marked) > MARKED_MAX:
+            self._marked.popitem(last=False)
+
+    async def after_commit(self, tenant_id: UUID | None, after: AfterCommit) -> None:
+        """Put due times where relays look, nudge them, and publish; a failure is logged only."""
+        if not after.due and not after.notices:
+            return
+        member = OWNER_MEMBER if tenant_id is None else str(tenant_id)
+        try:
+            async with self._client.pipeline(transaction=False) as pipe:
+                for queue, due in after.due.items():
+                    pipe.zadd(DUE_PREFIX + queue, {member: due}, lt=True)
+                    pipe.publish(NUDGE_PREFIX + queue, b"")
+                for notice in after.notices:
+                    if (whose := notice.tenant_id or tenant_id) is not None:
+                        pipe.publish(channel_of(whose), message_of(notice))
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            _log.warning("signals_lost", tenant=member, error=type(error).__name__)

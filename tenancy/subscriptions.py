@@ -1,0 +1,130 @@
+"""One connection to Redis that listens to many channels, and says when it may have missed something."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import redis.asyncio
+import structlog
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+HEARTBEAT_S: Final = 15.0
+"""A silent connection is asked for a sign of life; a second silence ends it."""
+BACKOFF_FIRST_S: Final = 0.05
+BACKOFF_MAX_S: Final = 5.0
+FAILURES: Final = (RedisError, OSError, TimeoutError)
+
+_log = structlog.get_logger()
+
+
+class Subscriptions:
+    """Keeps a changing set of channels subscribed, through losses of the connection.
+
+    `on_message` gets each message. `on_gap` is called once all channels are subscribed again after
+    a loss: whatever was published in between is gone. Both are plain functions and must not block.
+    """
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        on_message: Callable[[str, bytes], None],
+        on_gap: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._on_message = on_message
+        self._on_gap = on_gap
+        self._wanted: dict[str, asyncio.Event] = {}
+        # A channel that left and came back is waiting for two acknowledgements; only the last counts.
+        self._unacknowledged: Counter[str] = Counter()
+        self._pubsub: PubSub | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._has_gap = False
+
+    async def add(self, channel: str) -> None:
+        """Subscribe; returns when Redis has acknowledged it, however long Redis is away."""
+        acknowledged = self._wanted.get(channel)
+        if acknowledged is None:
+            acknowledged = self._wanted[channel] = asyncio.Event()
+            if self._reader is None:
+                self._reader = asyncio.create_task(self._read())
+            await self._send_subscribe([channel])
+        await acknowledged.wait()
+
+    async def remove(self, channel: str) -> None:
+        """Unsubscribe; nothing is delivered from now on."""
+        self._wanted.pop(channel, None)
+        if self._pubsub is not None:
+            # A broken connection is the reader's to notice; it subscribes to what is wanted then.
+            with suppress(*FAILURES):
+                await self._pubsub.unsubscribe(channel)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+
+    async def _read(self) -> None:
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            try:
+                async with self._client.pubsub() as pubsub:
+                    await pubsub.connect()
+                    self._pubsub = pubsub
+                    await self._subscribe_again()
+                    backoff_s = BACKOFF_FIRST_S
+                    await self._deliver(pubsub)
+            except FAILURES as error:
+                _log.warning("subscriptions_lost", error=type(error).__name__, again_in_s=backoff_s)
+            finally:
+                self._pubsub = None
+                self._has_gap = True
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, BACKOFF_MAX_S)
+
+    async def _subscribe_again(self) -> None:
+        self._unacknowledged.clear()
+        for acknowledged in self._wanted.values():
+            acknowledged.clear()
+        if self._wanted:
+            await self._send_subscribe(list(self._wanted))
+        else:
+            self._has_gap = False
+
+    async def _send_subscribe(self, channels: list[str]) -> None:
+        if self._pubsub is not None:
+            self._unacknowledged.update(channels)
+            with suppress(*FAILURES):
+                await self._pubsub.subscribe(*channels)
+
+    async def _deliver(self, pubsub: PubSub) -> None:
+        is_silent = False
+        while True:
+            message = await pubsub.get_message(timeout=HEARTBEAT_S)
+            if message is None:
+                if is_silent:
+                    raise TimeoutError("Redis gave no sign of life")
+                is_silent = True
+                await pubsub.ping()
+                continue
+            is_silent = False
+            if message["type"] == "message":
+                self._on_message(message["channel"].decode(), message["data"])
+            elif message["type"] == "subscribe":
+                self._acknowledge(message["channel"].decode())
+
+    def _acknowledge(self, channel: str) -> None:
+        self._unacknowledged[channel] -= 1
+        if self._unacknowledged[channel] > 0:
+            return
+        del self._unacknowledged[channel]
+        if channel in self._wanted:
+            self._wanted[channel].set()
+        if self._has_gap and not self._unacknowledged:
+            self._has_gap = False
+            self._on_gap()
