@@ -78,7 +78,8 @@ async def _closed(owner: OwnerDatabase, tenant_id: UUID) -> tuple[Tenant, Databa
 async def _shut(admin: asyncpg.Connection, database: str) -> None:
     await admin.execute(f'REVOKE CONNECT ON DATABASE "{database}" FROM hazina_tenant')
     await admin.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = 'hazina_tenant'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = $1 AND usename = 'hazina_tenant'",
         database,
     )
 
