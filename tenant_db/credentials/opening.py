@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from core.ids import Kind, outside
 from tenancy.audit import Actor, record_audit
+from tenancy.keyring import Place, Secret
 from tenancy.sessions import TenantSession
 from tenant_db.credentials.models import ProviderAccount, SealedSecret
 from tenant_db.credentials.names import SecretName
@@ -18,7 +19,7 @@ from tenant_db.credentials.sealing import COLUMN, TABLE
 class Opener(Protocol):
     """The part of the keyring that opens."""
 
-    async def open(self, tenant_id: UUID, table: str, column: str, row_id: UUID, sealed: str) -> bytes:
+    async def open(self, tenant_id: UUID, place: Place, sealed: str) -> Secret:
         """Decrypt what was sealed at this place."""
         ...
 
@@ -52,8 +53,8 @@ async def open_secrets(
         raise ValueError(f"no secrets of a provider account {account_id} in this tenant")
     opened = {}
     for row in rows:
-        clear = await opener.open(session.tenant_id, TABLE, COLUMN, row.id, row.sealed)
-        opened[SecretName(row.name)] = clear.decode()
+        secret = await opener.open(session.tenant_id, Place(TABLE, COLUMN, row.id), row.sealed)
+        opened[SecretName(row.name)] = secret.reveal()
     subject = outside(Kind.PROVIDER_ACCOUNT, account_id)
     record_audit(session, actor, "open_secrets", subject=subject, details={"purpose": purpose})
     return OpenedSecrets(rows[0].secrets_version, opened)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core.clock import utc_now
 from core.ids import new_id
+from tenancy.keyring import Place
 from tenancy.sessions import TenantSession
 from tenant_db.credentials.models import SealedSecret
 from tenant_db.credentials.names import SecretName
@@ -20,7 +21,7 @@ COLUMN: Final = "sealed"
 class Sealer(Protocol):
     """The part of the keyring that closes."""
 
-    async def seal(self, tenant_id: UUID, table: str, column: str, row_id: UUID, secret: bytes) -> str:
+    async def seal(self, tenant_id: UUID, place: Place, plaintext: str) -> str:
         """Encrypt under the tenant's data key, bound to this place."""
         ...
 
@@ -41,7 +42,7 @@ async def seal_secrets(
     for name, secret in sorted(secrets.items()):
         # A secret keeps its row: the row's id is part of what it is bound to.
         row_id = known.get(name.value) or new_id()
-        sealed = await sealer.seal(session.tenant_id, TABLE, COLUMN, row_id, secret.encode())
+        sealed = await sealer.seal(session.tenant_id, Place(TABLE, COLUMN, row_id), secret)
         rows.append(
             {
                 "id": row_id,
