@@ -147,7 +147,7 @@ async def suspend_tenant(context: OwnerContext, tenant_id: UUID, reason: str) ->
         tenant_id,
         actor=acting(context),
         reason=required_reason(reason),
-        invalidate=context.services.invalidate,
+        invalidate=context.services.tenant_changed,
     )
 
 
@@ -164,7 +164,7 @@ async def resume_tenant(context: OwnerContext, tenant_id: UUID, reason: str) -> 
         tenant_id,
         actor=acting(context),
         reason=required_reason(reason),
-        invalidate=context.services.invalidate,
+        invalidate=context.services.tenant_changed,
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from core.errors import InvalidInput
 from core.ids import Kind, outside
 from owner_db.tenants.models import Tenant
-from owner_db.tenants.registering import NewTenant, WrappedKey, register_tenant
+from owner_db.tenants.registering import NewTenant, register_tenant
 from owner_db.users.errors import EmailNotVerified, NotAMember, RegistrationClosed
 from owner_db.users.links import ask_for_link
 from owner_db.users.members import add_member, use_invitation
@@ -21,6 +21,7 @@ from tenancy.audit import Actor, acting, record_audit
 from tenancy.context import TenantContext
 from tenancy.directory import TenantKind, TenantStatus
 from tenancy.errors import NotSignedIn
+from tenancy.keyring import WrappedKey
 from tenancy.roles import Role
 from tenancy.sessions import OwnerSession
 
@@ -72,7 +73,7 @@ async def register_business(context: TenantContext, new: Registration) -> tuple[
     email = normalised_email(new.email)
     account = await new_account(new.name, new.password)
     tenant = _new_tenant(context, new.business)
-    key = await _wrapped_key(context, tenant.id)
+    key = await services.keyring.new_wrapped_key()
     now = services.clock()
     async with services.owner.transaction() as session:
         await _require_invited(session, context, new.invitation, email)
@@ -102,7 +103,7 @@ async def create_business(context: TenantContext, business: NewBusiness) -> Tena
     if services.policy.registration == "invite":
         raise RegistrationClosed
     tenant = _new_tenant(context, business)
-    key = await _wrapped_key(context, tenant.id)
+    key = await services.keyring.new_wrapped_key()
     async with services.owner.transaction() as session:
         user = await session.get_one(User, principal.id)
         if user.email_verified_at is None:
@@ -167,11 +168,6 @@ def _new_tenant(context: TenantContext, business: NewBusiness) -> NewTenant:
         slug=business.slug,
         is_approved=context.services.policy.registration != "approval",
     )
-
-
-async def _wrapped_key(context: TenantContext, tenant_id: UUID) -> WrappedKey:
-    key = await context.services.keyring.new_wrapped_key(tenant_id)
-    return WrappedKey(key.wrapped, key.wrapper)
 
 
 async def _register(

@@ -104,8 +104,6 @@ class Settings(BaseSettings):
             raise ValueError("HAZINA_SANDBOX_URL is for development; unset it.")
         if self.master_key_file is None:
             raise ValueError("Set HAZINA_MASTER_KEY_FILE to a file outside the data directory.")
-        if self.master_key_file.resolve().is_relative_to(self.data_dir.resolve()):
-            raise ValueError("The master key may not lie in the data directory; move HAZINA_MASTER_KEY_FILE.")
         return self
 
     @property

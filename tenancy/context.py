@@ -1,6 +1,6 @@
 """Who calls, from where, and what the use cases may reach on their behalf."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -46,6 +46,10 @@ class RequestInfo:
     user_agent: str
 
 
+async def _told_nobody(_tenant_id: UUID) -> None:
+    """For processes that share their tenants with no other."""
+
+
 @dataclass(slots=True)
 class Services:
     """What one process shares between its requests; built once by `server`."""
@@ -58,6 +62,8 @@ class Services:
     tokens: "TokenIssuer"
     policy: "Policy"
     clock: Clock
+    tenant_changed: Callable[[UUID], Awaitable[None]] = _told_nobody
+    """Tells every process and subscriber that a tenant's registry row has changed; after the commit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from owner_db.tenants.rules import code_of, require_slug, slug_from
 from owner_db.tiers.reading import tier_by_code
 from owner_db.users.errors import TooManyTenants
 from tenancy.directory import TenantKind, TenantStatus
+from tenancy.keyring import WrappedKey
 from tenancy.outbox import announce
 from tenancy.sessions import OwnerSession
 
@@ -42,15 +43,6 @@ class NewTenant:
     is_approved: bool = True
     """False waits for the platform's staff before its database is made."""
     id: UUID = field(default_factory=new_id)
-    """Known before, because the data key is wrapped for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
-    """A new data key, wrapped by the master key named `wrapper`."""
-
-    wrapped: bytes
-    wrapper: str
 
 
 async def register_tenant(
@@ -92,7 +84,7 @@ async def register_tenant(
     )
     session.add(tenant)
     await session.flush()
-    session.add(TenantKey(tenant_id=tenant.id, version=1, wrapped=key.wrapped, wrapper=key.wrapper))
+    session.add(TenantKey(tenant_id=tenant.id, version=key.version, wrapped=key.wrapped, wrapper=key.wrapper))
     if new.is_approved:
         announce_provisioning(session, tenant.id)
     return tenant

@@ -9,14 +9,15 @@ import pytest
 from owner_db.catalog.seeding import ensure_catalog
 from owner_db.tenants.models import Tenant
 from owner_db.tenants.provisioning import provision
-from owner_db.tenants.registering import NewTenant, WrappedKey, register_tenant
+from owner_db.tenants.registering import NewTenant, register_tenant
 from owner_db.tenants.servers import NewServer, Servers, ensure_server
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE
 from tenancy.directory import TenantKind, TenantStatus
+from tenancy.keyring import WrappedKey
 from tenancy.sessions import OwnerDatabase
 from tests.databases import PostgresServer
 
-KEY = WrappedKey(wrapped=b"sealed", wrapper="test")
+KEY = WrappedKey(version=1, wrapped=b"sealed", wrapper="test")
 
 
 @dataclass
