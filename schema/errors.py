@@ -10,7 +10,7 @@ To add a refusal:
        class ChannelNotActiveError(Error):
            status: ChannelStatus = strawberry.field(description="Where the channel is in its set-up.")
 
-       REFUSALS = [Refusal(ChannelNotActive, ChannelNotActiveError)]
+       REFUSALS = (Refusal(ChannelNotActive, ChannelNotActiveError),)
 
    Fields beyond `code` and `message` are read from attributes of the same name of the exception.
 3. Name the type in the union of each field that can give it, and pass REFUSALS to `make_schema`:

@@ -54,11 +54,11 @@ class ScopeTooWideError(Error):
     scope: str = strawberry.field(description="The scope you lack.")
 
 
-REFUSALS = [
+REFUSALS = (
     Refusal(AlreadyMember, AlreadyMemberError),
     Refusal(LastOwner, LastOwnerError),
     Refusal(ScopeTooWide, ScopeTooWideError),
-]
+)
 
 
 @strawberry.type(description="A person with a role in the business.")

@@ -42,11 +42,11 @@ class StepNotPossibleError(Error):
     status: str = strawberry.field(description="Its status now.")
 
 
-REFUSALS = [
+REFUSALS = (
     Refusal(TenantUnknown, TenantUnknownError),
     Refusal(TenantNotFound, TenantUnknownError),
     Refusal(StepNotPossible, StepNotPossibleError),
-]
+)
 
 
 @strawberry.type(description="One currency that a provider takes.")

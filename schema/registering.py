@@ -80,14 +80,14 @@ class NoServerHasRoomError(Error):
     pass
 
 
-REFUSALS = [
+REFUSALS = (
     Refusal(EmailTaken, EmailTakenError),
     Refusal(EmailNotVerified, EmailNotVerifiedError),
     Refusal(RegistrationClosed, RegistrationClosedError),
     Refusal(TooManyTenants, TooManyTenantsError),
     Refusal(SlugTaken, SlugTakenError),
     Refusal(NoServerHasRoom, NoServerHasRoomError),
-]
+)
 
 
 @strawberry.type(description="A business as the platform's registry knows it.")

@@ -47,13 +47,13 @@ class NotAMemberError(Error):
     pass
 
 
-REFUSALS = [
+REFUSALS = (
     Refusal(WrongCredentials, WrongCredentialsError),
     Refusal(SessionEnded, SessionEndedError),
     Refusal(WeakPassword, WeakPasswordError),
     Refusal(LinkInvalid, LinkInvalidError),
     Refusal(NotAMember, NotAMemberError),
-]
+)
 
 
 @strawberry.type(description="Someone who signs in.")

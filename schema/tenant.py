@@ -6,16 +6,45 @@ import strawberry
 from strawberry.types import Info
 
 from core.ids import Kind
+from schema import channel_types, members, payment_types, registering, sessions, stores
+from schema.api_keys import ApiKeyMutations, ApiKeyQueries
+from schema.audit import AuditQueries
 from schema.base import make_schema
+from schema.catalog import CatalogQueries
+from schema.channels import ChannelMutations, ChannelQueries, ChannelSubscriptions, channel_node
 from schema.connections import Node, NodeLoader, load_node
+from schema.current_tenant import CurrentTenantQueries
+from schema.ledger import LedgerQueries, ledger_account_node, transfer_node
+from schema.members import MemberMutations, MemberQueries
+from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
+from schema.registering import RegistrationMutations, RegistrationQueries, RegistrationSubscriptions
+from schema.sessions import SessionMutations, TenantSessionMutations
+from schema.stores import StoreMutations, StoreQueries, store_node
 from tenancy.context import TenantContext
 
-NODES: Final[dict[Kind, NodeLoader]] = {}
+NODES: Final[dict[Kind, NodeLoader]] = {
+    Kind.STORE: store_node,
+    Kind.CHANNEL: channel_node,
+    Kind.PAYMENT: payment_node,
+    Kind.LEDGER_ACCOUNT: ledger_account_node,
+    Kind.TRANSFER: transfer_node,
+}
 """What `node(id)` can read, by the prefix of the id."""
 
 
 @strawberry.type(description="Everything you can read.")
-class Query:
+class Query(
+    CurrentTenantQueries,
+    StoreQueries,
+    ChannelQueries,
+    PaymentQueries,
+    LedgerQueries,
+    CatalogQueries,
+    AuditQueries,
+    ApiKeyQueries,
+    MemberQueries,
+    RegistrationQueries,
+):
     @strawberry.field(
         description="Reads anything of your business by its id; null if there is no such thing."
     )
@@ -27,6 +56,37 @@ class Query:
         return await load_node(NODES, info.context, id)
 
 
+@strawberry.type(description="Everything you can do. Each field is one transaction.")
+class Mutation(
+    StoreMutations,
+    ChannelMutations,
+    PaymentMutations,
+    ApiKeyMutations,
+    MemberMutations,
+    RegistrationMutations,
+    SessionMutations,
+    TenantSessionMutations,
+):
+    pass
+
+
+@strawberry.type(description="Everything you can watch. The present state comes first, then changes.")
+class Subscription(ChannelSubscriptions, PaymentSubscriptions, RegistrationSubscriptions):
+    pass
+
+
 def tenant_schema() -> strawberry.Schema:
     """Build it; do so once a process."""
-    return make_schema(query=Query)
+    return make_schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        refusals=[
+            *stores.REFUSALS,
+            *channel_types.REFUSALS,
+            *payment_types.REFUSALS,
+            *members.REFUSALS,
+            *registering.REFUSALS,
+            *sessions.REFUSALS,
+        ],
+    )

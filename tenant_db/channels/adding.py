@@ -11,16 +11,17 @@ from core.clock import utc_now
 from core.currency import Currency
 from core.errors import NotFound
 from core.ids import new_id
+from tenancy.keyring import Keyring
 from tenancy.sessions import TenantSession
 from tenant_db.channels import rules
 from tenant_db.channels.errors import ShortCodeTaken
 from tenant_db.channels.locking import lock_channel, tell
-from tenant_db.channels.machine import ChannelKind, ChannelStatus
+from tenant_db.channels.machine import ChannelKind, ChannelStatus, Environment
 from tenant_db.channels.models import Channel
 from tenant_db.credentials.adding import NewProviderAccount, add_provider_account
 from tenant_db.credentials.models import ProviderAccount
 from tenant_db.credentials.names import SecretName
-from tenant_db.credentials.sealing import Sealer, seal_secrets
+from tenant_db.credentials.sealing import seal_secrets
 from tenant_db.stores.models import Store
 from tenant_db.stores.rules import require_name
 
@@ -38,7 +39,7 @@ class NewChannel:
     store_id: UUID
     name: str
     kind: ChannelKind
-    environment: str
+    environment: Environment
     short_code: str
     """What the payer pays to: the PayBill, or the till number."""
     head_office_code: str | None
@@ -47,7 +48,6 @@ class NewChannel:
 
     def __post_init__(self) -> None:
         require_name(self.name)
-        rules.require_environment(self.environment)
         rules.require_numbers(self.kind, self.short_code, self.head_office_code)
 
 
@@ -60,7 +60,9 @@ class HookTokens:
     validation: str
 
 
-async def add_channel(session: TenantSession, sealer: Sealer, new: NewChannel, hooks: HookTokens) -> Channel:
+async def add_channel(
+    session: TenantSession, keyring: Keyring, new: NewChannel, hooks: HookTokens
+) -> Channel:
     """Write the channel as a draft, with a provider account of its own and its secrets sealed.
 
     Raises:
@@ -70,7 +72,7 @@ async def add_channel(session: TenantSession, sealer: Sealer, new: NewChannel, h
     if not await session.scalar(select(exists().where(Store.id == new.store_id))):
         raise NotFound("store")
     account = await add_provider_account(
-        session, NewProviderAccount(PROVIDER, new.name, new.environment, [Currency.KES])
+        session, NewProviderAccount(PROVIDER, new.name, new.environment.value, [Currency.KES])
     )
     channel = await _write(session, new, account)
     secrets = {
@@ -79,12 +81,12 @@ async def add_channel(session: TenantSession, sealer: Sealer, new: NewChannel, h
         SecretName.CONFIRMATION_TOKEN: hooks.confirmation,
         SecretName.VALIDATION_TOKEN: hooks.validation,
     }
-    await seal_secrets(session, sealer, account.id, secrets)
+    await seal_secrets(session, keyring, account.id, secrets)
     return channel
 
 
 async def replace_credentials(
-    session: TenantSession, sealer: Sealer, channel_id: UUID, keys: rules.MpesaKeys
+    session: TenantSession, keyring: Keyring, channel_id: UUID, keys: rules.MpesaKeys
 ) -> Channel:
     """Put new keys in place of the old; the channel is a draft again until they are proven.
 
@@ -99,7 +101,7 @@ async def replace_credentials(
         .where(ProviderAccount.id == channel.provider_account_id)
         .values(secrets_version=ProviderAccount.secrets_version + 1)
     )
-    await seal_secrets(session, sealer, channel.provider_account_id, _keys(keys))
+    await seal_secrets(session, keyring, channel.provider_account_id, _keys(keys))
     if channel.status != ChannelStatus.DRAFT:
         channel.advance(ChannelStatus.DRAFT)
     channel.proof = channel.verified_at = channel.refusal = None
@@ -118,7 +120,7 @@ async def _write(session: TenantSession, new: NewChannel, account: ProviderAccou
             store_id=new.store_id,
             name=new.name,
             kind=new.kind.value,
-            environment=new.environment,
+            environment=new.environment.value,
             short_code=new.short_code,
             head_office_code=new.head_office_code,
             currency=Currency.KES,

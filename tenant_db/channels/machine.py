@@ -23,6 +23,13 @@ class ChannelKind(StrEnum):
     TILL = "till"
 
 
+class Environment(StrEnum):
+    """Which of a provider's two systems is meant."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
 NEXT: Mapping[ChannelStatus, AbstractSet[ChannelStatus]] = {
     ChannelStatus.DRAFT: {ChannelStatus.VERIFYING},
     # New credentials are unproven, so they lead back to a draft from anywhere.

@@ -8,7 +8,6 @@ from tenant_db.channels.machine import ChannelKind
 
 KEY_CHARACTERS_MAX: Final = 255
 SHORT_CODE_DIGITS: Final = range(5, 8)
-ENVIRONMENTS: Final = ("sandbox", "production")
 _VISIBLE: Final = range(0x21, 0x7F)
 
 
@@ -51,12 +50,6 @@ def require_numbers(kind: ChannelKind, short_code: str, head_office_code: str | 
         raise InvalidInput("headOfficeCode", "A till needs the store number it was given at go-live.")
     else:
         _require_code("headOfficeCode", head_office_code)
-
-
-def require_environment(value: str) -> None:
-    """Raises InvalidInput unless it is one of ENVIRONMENTS."""
-    if value not in ENVIRONMENTS:
-        raise InvalidInput("environment", f"The environment is one of {', '.join(ENVIRONMENTS)}.")
 
 
 def _require_code(name: str, value: str) -> None:

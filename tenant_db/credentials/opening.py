@@ -2,26 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import select
 
 from core.ids import Kind, outside
 from tenancy.audit import Actor, record_audit
-from tenancy.keyring import Place, Secret
+from tenancy.keyring import Keyring, Place
 from tenancy.sessions import TenantSession
 from tenant_db.credentials.models import ProviderAccount, SealedSecret
 from tenant_db.credentials.names import SecretName
 from tenant_db.credentials.sealing import COLUMN, TABLE
-
-
-class Opener(Protocol):
-    """The part of the keyring that opens."""
-
-    async def open(self, tenant_id: UUID, place: Place, sealed: str) -> Secret:
-        """Decrypt what was sealed at this place."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +25,7 @@ class OpenedSecrets:
 
 
 async def open_secrets(
-    session: TenantSession, opener: Opener, account_id: UUID, actor: Actor, purpose: str
+    session: TenantSession, keyring: Keyring, account_id: UUID, actor: Actor, purpose: str
 ) -> OpenedSecrets:
     """Decrypt the secrets of one provider account. The audit row is the caller's to commit.
 
@@ -53,7 +44,7 @@ async def open_secrets(
         raise ValueError(f"no secrets of a provider account {account_id} in this tenant")
     opened = {}
     for row in rows:
-        secret = await opener.open(session.tenant_id, Place(TABLE, COLUMN, row.id), row.sealed)
+        secret = await keyring.open(session.tenant_id, Place(TABLE, COLUMN, row.id), row.sealed)
         opened[SecretName(row.name)] = secret.reveal()
     subject = outside(Kind.PROVIDER_ACCOUNT, account_id)
     record_audit(session, actor, "open_secrets", subject=subject, details={"purpose": purpose})

@@ -1,7 +1,7 @@
 """Seals secrets for good: they can be replaced and used, never read by the tenant."""
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core.clock import utc_now
 from core.ids import new_id
-from tenancy.keyring import Place
+from tenancy.keyring import Keyring, Place
 from tenancy.sessions import TenantSession
 from tenant_db.credentials.models import SealedSecret
 from tenant_db.credentials.names import SecretName
@@ -18,16 +18,8 @@ TABLE: Final = SealedSecret.__tablename__
 COLUMN: Final = "sealed"
 
 
-class Sealer(Protocol):
-    """The part of the keyring that closes."""
-
-    async def seal(self, tenant_id: UUID, place: Place, plaintext: str) -> str:
-        """Encrypt under the tenant's data key, bound to this place."""
-        ...
-
-
 async def seal_secrets(
-    session: TenantSession, sealer: Sealer, account_id: UUID, secrets: Mapping[SecretName, str]
+    session: TenantSession, keyring: Keyring, account_id: UUID, secrets: Mapping[SecretName, str]
 ) -> None:
     """Write secrets of one provider account, each in place of the one of its name.
 
@@ -42,7 +34,7 @@ async def seal_secrets(
     for name, secret in sorted(secrets.items()):
         # A secret keeps its row: the row's id is part of what it is bound to.
         row_id = known.get(name.value) or new_id()
-        sealed = await sealer.seal(session.tenant_id, Place(TABLE, COLUMN, row_id), secret)
+        sealed = await keyring.seal(session.tenant_id, Place(TABLE, COLUMN, row_id), secret)
         rows.append(
             {
                 "id": row_id,

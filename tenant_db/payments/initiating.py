@@ -79,13 +79,16 @@ async def initiate_payment(session: TenantSession, new: NewPayment, now: datetim
         ChannelNotActive, StoreClosed: nothing may be collected there now.
         WrongCurrency, AmountNotWhole, AmountOutOfRange: the amount can't be collected there.
         PhoneNotServed: the phone is no number of the provider's network.
-        TextNotUsable: the description, the order reference or the payer's name is empty or too long.
+        TextNotUsable: the description, the order reference, or the payer's
+            name or e-mail address is empty or too long.
         PaymentInProgress: another attempt for this order may still be paid.
         OrderAlreadyPaid: an attempt for this order has succeeded.
     """
     rules.require_text("description", new.description, rules.DESCRIPTION_CHARACTERS_MAX)
     if new.customer_name is not None:
         rules.require_text("customerName", new.customer_name, rules.CUSTOMER_NAME_CHARACTERS_MAX)
+    if new.customer_email is not None:
+        rules.require_text("customerEmail", new.customer_email, rules.CUSTOMER_EMAIL_CHARACTERS_MAX)
     if new.order_reference is not None:
         rules.require_text("orderReference", new.order_reference, rules.ORDER_REFERENCE_CHARACTERS_MAX)
         await lock_order(session, new.order_reference)

@@ -1,0 +1,142 @@
+"""A channel as clients see it, and what may be refused about one."""
+
+from datetime import datetime
+from uuid import UUID
+
+import strawberry
+from strawberry.dataloader import DataLoader
+from strawberry.types import Info
+
+from core.currency import Currency
+from core.ids import Kind, outside
+from resolvers import loaders
+from schema.connections import Node
+from schema.errors import Error, Refusal
+from schema.scalars import api_enum
+from schema.stores import Store, store_loader
+from tenancy.context import TenantContext
+from tenancy.roles import Scope
+from tenant_db.channels.errors import ChannelNotVerified, ChannelStillActive, ShortCodeTaken
+from tenant_db.channels.machine import ChannelKind, ChannelStatus, Environment
+from tenant_db.channels.models import Channel as ChannelRow
+
+api_enum(
+    ChannelStatus,
+    "ChannelStatus",
+    "Where a channel is in its set-up. Only an active one collects.",
+    {
+        ChannelStatus.DRAFT: "Its keys are not proven. Call verifyChannel.",
+        ChannelStatus.VERIFYING: "We are asking M-Pesa whether the keys are right.",
+        ChannelStatus.VERIFIED: "The keys are proven. Call activateChannel.",
+        ChannelStatus.REFUSED: "M-Pesa refused the keys; `refusal` says why.",
+        ChannelStatus.ACTIVE: "It collects.",
+        ChannelStatus.INACTIVE: "It is proven, and switched off.",
+    },
+)
+api_enum(
+    ChannelKind,
+    "ChannelKind",
+    "What sort of M-Pesa short code a channel is.",
+    {
+        ChannelKind.PAYBILL: "A PayBill number.",
+        ChannelKind.TILL: "A till (Buy Goods), with a store number of its own.",
+    },
+)
+api_enum(
+    Environment,
+    "Environment",
+    "Which of a provider's two systems is used.",
+    {
+        Environment.SANDBOX: "For trying out: no real money moves.",
+        Environment.PRODUCTION: "Real money.",
+    },
+)
+
+
+@strawberry.type(description="You have a channel for this short code in this environment already.")
+class ShortCodeTakenError(Error):
+    short_code: str = strawberry.field(description="The short code.")
+
+
+@strawberry.type(description="The channel's keys are not proven, so it can't collect.")
+class ChannelNotVerifiedError(Error):
+    status: ChannelStatus = strawberry.field(description="Where the channel is in its set-up.")
+
+
+@strawberry.type(description="The channel is active; deactivate it first.")
+class ChannelStillActiveError(Error):
+    pass
+
+
+REFUSALS = (
+    Refusal(ShortCodeTaken, ShortCodeTakenError),
+    Refusal(ChannelNotVerified, ChannelNotVerifiedError),
+    Refusal(ChannelStillActive, ChannelStillActiveError),
+)
+
+
+@strawberry.type(description="One M-Pesa PayBill or till of the business. Its keys can never be read.")
+class Channel(Node):
+    name: str = strawberry.field(description="What people call it.")
+    kind: ChannelKind = strawberry.field(description="PayBill or till.")
+    environment: Environment = strawberry.field(description="Whether real money moves.")
+    short_code: str = strawberry.field(description="What the payer pays to: the PayBill or till number.")
+    head_office_code: str | None = strawberry.field(description="A till's store number; null for a PayBill.")
+    currency: Currency = strawberry.field(description="What it collects.")
+    status: ChannelStatus = strawberry.field(description="Where it is in its set-up.")
+    proof: str | None = strawberry.field(description="What verification proved: `keys`; null if unproven.")
+    refusal: str | None = strawberry.field(description="Why the last verification failed, for people.")
+    verified_at: datetime | None = strawberry.field(description="When it was proven.")
+    created_at: datetime = strawberry.field(description="When it was added.")
+    store_id: strawberry.ID = strawberry.field(
+        description="Whose balance grows by what is paid here, unless a payment names another store."
+    )
+    _store_id: strawberry.Private[UUID]
+
+    @strawberry.field(description="The store of `storeId`; null without the scope stores:read.")
+    async def store(self, info: Info[TenantContext, None]) -> Store | None:
+        return await shown_store(info.context, self._store_id)
+
+    @classmethod
+    def of(cls, row: ChannelRow) -> "Channel":
+        return cls(
+            id=strawberry.ID(outside(Kind.CHANNEL, row.id)),
+            name=row.name,
+            kind=ChannelKind(row.kind),
+            environment=Environment(row.environment),
+            short_code=row.short_code,
+            head_office_code=row.head_office_code,
+            currency=row.currency,
+            status=ChannelStatus(row.status),
+            proof=row.proof,
+            refusal=row.refusal,
+            verified_at=row.verified_at,
+            created_at=row.created_at,
+            store_id=strawberry.ID(outside(Kind.STORE, row.store_id)),
+            _store_id=row.store_id,
+        )
+
+
+async def shown_store(context: TenantContext, id: UUID) -> Store | None:
+    """A store that another type names; None where the caller may not read stores."""
+    if Scope.STORES_READ not in context.signed_in().scopes:
+        return None
+    row = await context.loader(store_loader).load(id)
+    return None if row is None else Store.of(row)
+
+
+async def shown_channel(context: TenantContext, id: UUID) -> Channel | None:
+    """A channel that another type names; None where the caller may not read channels."""
+    if Scope.CHANNELS_READ not in context.signed_in().scopes:
+        return None
+    row = await context.loader(channel_loader).load(id)
+    return None if row is None else Channel.of(row)
+
+
+def channel_loader(context: TenantContext) -> DataLoader[UUID, ChannelRow | None]:
+    """Channels that other types name, in one query for each level of a document."""
+
+    async def load(ids: list[UUID]) -> list[ChannelRow | None]:
+        return await loaders.channels_by_id(context, ids)
+
+    return DataLoader(load_fn=load, max_batch_size=loaders.BATCH_MAX)
