@@ -3,19 +3,34 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import pytest
 import redis.asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from core.clock import utc_now
 from core.ids import new_id
+from owner_db.tenants.directory import load_tenant, mark_dirty
+from owner_db.tenants.servers import Servers
 from server.embedded_roles import OWNER_ROLE
-from tenancy.engines import TenantEngines
+from tenancy.context import Policy, Services
+from tenancy.directory import CachedDirectory
+from tenancy.engines import TenantEngines, Tenants
+from tenancy.feed import Feed
+from tenancy.keyring import Keyring, WrappedKey
+from tenancy.limits import RateLimits
 from tenancy.sessions import AfterCommit, OwnerDatabase, Tenant
+from tenancy.signals import RedisSignals
+from tenancy.tokens import KeyPair, TokenIssuer
+from tenancy.wrappers import LocalKeyWrapper
 from tests.databases import PostgresServer, postgres_server
 from tests.embedded import throwaway_redis
-from tests.factories.tenants import tenant_ref
+from tests.factories.tenants import register, tenant_ref
 
 CONNECTIONS: Final = 24
 """Of one test's engine: races need a connection for each rival."""
@@ -94,6 +109,72 @@ async def second_tenant(postgres: PostgresServer, signals: RecordedSignals) -> A
     """Another business, in a database of its own."""
     async with _fresh_tenant(postgres, signals) as fresh:
         yield fresh
+
+
+@pytest.fixture
+async def keyring(tmp_path: Path) -> Keyring:
+    """Gives each tenant a data key when it is first asked for one."""
+    wrapper = LocalKeyWrapper.made_if_missing(tmp_path / "master.key")
+    kept: dict[UUID, list[WrappedKey]] = {}
+
+    async def load(tenant_id: UUID) -> list[WrappedKey]:
+        if tenant_id not in kept:
+            kept[tenant_id] = [await ring.new_wrapped_key()]
+        return kept[tenant_id]
+
+    ring = Keyring(load, wrapper)
+    return ring
+
+
+@pytest.fixture
+async def feed(redis_client: redis.asyncio.Redis) -> AsyncIterator[Feed]:
+    feed = Feed(redis_client)
+    yield feed
+    await feed.close()
+
+
+@pytest.fixture
+async def tokens() -> TokenIssuer:
+    """Signs with one key that nobody else has."""
+    private = Ed25519PrivateKey.generate()
+    pair = KeyPair(new_id(), private.public_key(), private)
+
+    async def load() -> list[KeyPair]:
+        return [pair]
+
+    return TokenIssuer(load, "http://hazina.test", utc_now)
+
+
+@pytest.fixture
+async def services(  # noqa: PLR0917 - pytest passes fixtures by name
+    owner: OwnerDatabase,
+    tenant: Tenant,
+    second_tenant: Tenant,
+    feed: Feed,
+    keyring: Keyring,
+    tokens: TokenIssuer,
+    redis_client: redis.asyncio.Redis,
+) -> AsyncIterator[Services]:
+    """What one server process shares; it serves `tenant` and `second_tenant`, which are registered."""
+    for one in (tenant, second_tenant):
+        await register(owner, one.ref)
+    servers = Servers.from_urls(tenant.ref.database_url)
+    directory = CachedDirectory(partial(load_tenant, owner, servers))
+    await directory.start(redis_client)
+    engines = TenantEngines(2 * CONNECTIONS, per_tenant=CONNECTIONS)
+    signals = RedisSignals(redis_client, partial(mark_dirty, owner))
+    yield Services(
+        owner=OwnerDatabase(owner.engine, signals),
+        tenants=Tenants(directory, engines, signals),
+        feed=feed,
+        keyring=keyring,
+        limits=RateLimits(redis_client),
+        tokens=tokens,
+        policy=Policy(),
+        clock=utc_now,
+    )
+    await directory.close()
+    await engines.close()
 
 
 @asynccontextmanager

@@ -10,13 +10,11 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import MetaData, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import make_url
 
 import owner_db.models  # noqa: F401 - completes the metadata
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROLE, TENANT_ROLE, prepare_roles
-from tenancy.columns import OwnerModel, TenantModel
-from tenant_db.models import INSERT_ONLY as TENANT_INSERT_ONLY
+from tenancy.migrations import Which, upgrade
 from tests.embedded import throwaway_postgres
 
 ROLE_PASSWORD: Final = "for-tests-only"
@@ -118,8 +116,7 @@ async def _templates(server: PostgresServer) -> AsyncIterator[PostgresServer]:
     finally:
         await lock.close()
     server.owner_template, server.tenant_template = await asyncio.gather(
-        _template(server, OwnerModel.metadata, OWNER_ROLE, frozenset({"audit_log"})),
-        _template(server, TenantModel.metadata, TENANT_ROLE, TENANT_INSERT_ONLY | {"identity"}),
+        _template(server, Which.OWNER), _template(server, Which.TENANT)
     )
     try:
         yield server
@@ -128,19 +125,13 @@ async def _templates(server: PostgresServer) -> AsyncIterator[PostgresServer]:
         await server.drop(server.tenant_template)
 
 
-async def _template(
-    server: PostgresServer, metadata: MetaData, role: str, insert_only: frozenset[str]
-) -> str:
+async def _template(server: PostgresServer, which: Which) -> str:
+    """A database as the chain of migrations makes it, never `create_all`."""
     name = server.new_name()
     connection = await server.connect(MIGRATOR_ROLE, MAINTENANCE_DATABASE)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    await connection.close()
-    engine = create_async_engine(server.url(MIGRATOR_ROLE, name))
-    async with engine.begin() as session:
-        await session.run_sync(metadata.create_all)
-        for table in metadata.tables:
-            verbs = "SELECT, INSERT" if table in insert_only else "SELECT, INSERT, UPDATE, DELETE"
-            await session.execute(text(f'GRANT {verbs} ON "{table}" TO {role}'))
-        await session.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"))
-    await engine.dispose()
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        await connection.close()
+    await upgrade(server.url(MIGRATOR_ROLE, name), which)
     return name

@@ -1,6 +1,7 @@
 """Tenants for tests: a reference to a database, and its row in the registry."""
 
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,9 +12,10 @@ from owner_db.tenants.models import DatabaseServer
 from owner_db.tenants.models import Tenant as TenantRow
 from owner_db.tiers.models import Tier
 from tenancy.directory import TenantKind, TenantRef, TenantStatus
+from tenancy.migrations import Which, head
 from tenancy.sessions import OwnerDatabase
 
-REVISION = "test"
+REVISION: Final = head(Which.TENANT)
 
 
 def tenant_ref(

@@ -5,6 +5,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
 
 from owner_db.tenants.models import Tenant as TenantRow
+from tenancy.context import Services
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenant_db.identity.models import Identity
 from tests.factories.tenants import register
@@ -28,3 +29,9 @@ async def test_what_is_written_once_can_not_be_changed_by_the_application(tenant
     async with tenant.transaction() as session:
         with pytest.raises(ProgrammingError, match="permission denied"):
             await session.execute(text("UPDATE ledger_transfers SET amount_minor = 1"))
+
+
+async def test_a_process_serves_both_registered_tenants(services: Services, tenant: Tenant) -> None:
+    found = await services.tenants.find(tenant.id)
+
+    assert [row["tenant_id"] for row in await found.rows("SELECT tenant_id FROM identity")] == [tenant.id]
