@@ -2,14 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 import redis.asyncio
-import structlog
 
-NUDGE_PREFIX: Final = "global:nudge:"
-
-log = structlog.get_logger()
+from tenancy.signals import NUDGE_PREFIX
 
 
 class Nudges:

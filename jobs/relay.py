@@ -11,17 +11,15 @@ import structlog
 from arq.connections import ArqRedis
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.run import PLATFORM
 from tenancy.context import Services
 from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.metrics import OUTBOX_LAG_SECONDS
 from tenancy.outbox import Claimed, claim_due, next_due
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenancy.signals import DUE_PREFIX, OWNER_MEMBER
 
-DUE_PREFIX: Final = "global:due:"
-"""A sorted set for each queue: tenant id or `owner` → when it next has something due, in unix seconds."""
 TAKEN_PREFIX: Final = "global:taken:"
-"""The same for tenants that a relay is looking at: → when that relay counts as dead."""
+"""As the due times: tenants that a relay is looking at, by when that relay counts as dead."""
 TAKE_LEASE_S: Final = 10.0
 ROW_LEASE_S: Final = 15.0
 """From claim to the start of the job; a row that arq lost comes back after it."""
@@ -176,6 +174,6 @@ class Relay:
             await steps.execute()
 
     async def _database(self, member: str) -> OwnerDatabase | Tenant:
-        if member == PLATFORM:
+        if member == OWNER_MEMBER:
             return self._services.owner
         return await self._services.tenants.settling(UUID(member))

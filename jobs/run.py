@@ -15,11 +15,10 @@ from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.metrics import JOBS
 from tenancy.outbox import Begun, begin, bury, finish, postpone
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenancy.signals import OWNER_MEMBER
 
 RUN_LEASE_S: Final = JOB_TIMEOUT_MAX_S + 15
 """Longer than the longest job and the writing down of its result."""
-PLATFORM: Final = "owner"
-"""Stands for the owner database where others have a tenant's id."""
 UNKNOWN_KIND_DELAY_S: Final = 60.0
 
 log = structlog.get_logger()
@@ -53,7 +52,7 @@ class Runner:
             JOBS.labels(begun.kind, type(result).__name__.lower()).inc()
 
     async def _database(self, tenant_id: str, epoch: int) -> OwnerDatabase | Tenant:
-        if tenant_id == PLATFORM:
+        if tenant_id == OWNER_MEMBER:
             return self._services.owner
         return await self._services.tenants.for_job(UUID(tenant_id), epoch)
 

@@ -12,13 +12,13 @@ from sqlalchemy import delete, select
 
 from core.clock import Clock
 from jobs.cron import Periodic
-from jobs.relay import DUE_PREFIX, UNREACHABLE
-from jobs.run import PLATFORM
+from jobs.relay import UNREACHABLE
 from owner_db.tenants.models import DirtyTenant
 from owner_db.tenants.models import Tenant as TenantRow
 from tenancy.engines import SETTLING, Tenants
 from tenancy.outbox import all_due
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenancy.signals import DUE_PREFIX, OWNER_MEMBER
 
 SENTINEL: Final = "global:due:known"
 """Set once the due times are complete. Where it is missing, Redis was emptied."""
@@ -66,7 +66,7 @@ class Sweeper:
 
     async def sweep_dirty(self) -> None:
         """Visit the platform's outbox, and the dirty tenants that were visited longest ago."""
-        await self._visit(self._owner, PLATFORM)
+        await self._visit(self._owner, OWNER_MEMBER)
         now = self._clock()
         marks = await self._marks()
         never = datetime.min.replace(tzinfo=now.tzinfo)
@@ -89,7 +89,7 @@ class Sweeper:
 
     async def sweep_all(self) -> None:
         """Visit every outbox there is."""
-        await self._visit(self._owner, PLATFORM)
+        await self._visit(self._owner, OWNER_MEMBER)
         last = UUID(int=0)
         while batch := await self._tenants_after(last):
             await asyncio.gather(*(self._visit_tenant(tenant_id) for tenant_id in batch))

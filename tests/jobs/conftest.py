@@ -14,6 +14,7 @@ import redis.asyncio
 from core.clock import utc_now
 from jobs.work import Handler, Result, Work
 from jobs.worker import run_worker
+from owner_db.tenants.directory import mark_dirty
 from tenancy.columns import OutboxColumns
 from tenancy.context import Policy, Services
 from tenancy.directory import TenantRef, TenantStatus
@@ -22,27 +23,28 @@ from tenancy.errors import TenantUnknown
 from tenancy.outbox import announce
 from tenancy.sessions import AfterCommit, OwnerDatabase, Tenant
 from tenancy.shapes import model_of
+from tenancy.signals import RedisSignals
 from tests.factories.tenants import register
 
 PATIENCE_S = 20.0
 
 
-class RedisSignals:
-    """Wakes relays as the feed does, and can be cut off as a lost wake-up is."""
+class FrailSignals(RedisSignals):
+    """The real signals, whose wake-ups can be lost."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
-        self._client = client
+        super().__init__(client, self._mark)
         self.is_cut = False
+        self.owner: OwnerDatabase | None = None
+        """Where tenants are marked dirty, once the registry knows them."""
 
-    async def before_commit(self, tenant_id: UUID | None, after: AfterCommit) -> None:
-        return
+    async def _mark(self, tenant_id: UUID) -> None:
+        if self.owner is not None:
+            await mark_dirty(self.owner, tenant_id)
 
     async def after_commit(self, tenant_id: UUID | None, after: AfterCommit) -> None:
-        if self.is_cut:
-            return
-        for queue, due in after.due.items():
-            await self._client.zadd(f"global:due:{queue}", {str(tenant_id or "owner"): due}, lt=True)
-            await self._client.publish(f"global:nudge:{queue}", "")
+        if not self.is_cut:
+            await super().after_commit(tenant_id, after)
 
 
 class Registry:
@@ -113,8 +115,8 @@ class Hand:
 
 
 @pytest.fixture
-def signals(redis_client: redis.asyncio.Redis) -> RedisSignals:
-    return RedisSignals(redis_client)
+def signals(redis_client: redis.asyncio.Redis) -> FrailSignals:
+    return FrailSignals(redis_client)
 
 
 @pytest.fixture
@@ -128,14 +130,17 @@ def hand() -> Hand:
 
 
 @pytest.fixture
-async def registry(owner: OwnerDatabase, tenant: Tenant, second_tenant: Tenant) -> Registry:
+async def registry(
+    owner: OwnerDatabase, tenant: Tenant, second_tenant: Tenant, signals: FrailSignals
+) -> Registry:
     for one in (tenant, second_tenant):
         await register(owner, one.ref)
+    signals.owner = owner
     return Registry(tenant, second_tenant)
 
 
 @pytest.fixture
-async def sweeping(registry: Registry, signals: RedisSignals) -> AsyncIterator[Tenants]:
+async def sweeping(registry: Registry, signals: FrailSignals) -> AsyncIterator[Tenants]:
     engines = TenantEngines(4)
     yield Tenants(registry, engines, signals)
     await engines.close()
@@ -143,7 +148,7 @@ async def sweeping(registry: Registry, signals: RedisSignals) -> AsyncIterator[T
 
 @pytest.fixture
 async def services(
-    owner: OwnerDatabase, registry: Registry, signals: RedisSignals, clock: MovingClock
+    owner: OwnerDatabase, registry: Registry, signals: FrailSignals, clock: MovingClock
 ) -> AsyncIterator[Services]:
     """What jobs use of a process's services; the rest is not there."""
     engines = TenantEngines(24)

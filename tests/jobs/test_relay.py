@@ -14,7 +14,7 @@ from jobs.relay import Queue, Relay
 from jobs.work import Done
 from tenancy.context import Services
 from tenancy.sessions import Tenant
-from tests.jobs.conftest import PATIENCE_S, Hand, MovingClock, RedisSignals, Working, leave, row_of
+from tests.jobs.conftest import PATIENCE_S, FrailSignals, Hand, MovingClock, Working, leave, row_of
 
 PAYMENTS = Queue("payments", slots=32, in_flight_max=8)
 
@@ -162,7 +162,7 @@ async def test_a_tenant_that_can_not_be_reached_does_not_hold_up_the_others(
 
 
 async def test_a_lost_nudge_delays_a_job_by_a_second_at_most(
-    working: Working, tenant: Tenant, hand: Hand, signals: RedisSignals, redis_client: redis.asyncio.Redis
+    working: Working, tenant: Tenant, hand: Hand, signals: FrailSignals, redis_client: redis.asyncio.Redis
 ) -> None:
     hand.end(Done(), Done())
     async with working(act=hand):

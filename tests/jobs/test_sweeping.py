@@ -11,12 +11,13 @@ from sqlalchemy import select
 from core.clock import utc_now
 from jobs.cron import Periodic, run_if_free
 from jobs.sweeping import Sweeper
+from owner_db.tenants.directory import mark_dirty
 from owner_db.tenants.models import DirtyTenant
 from tenancy.directory import TenantStatus
 from tenancy.engines import Tenants
 from tenancy.errors import Capacity
 from tenancy.sessions import OwnerDatabase, Tenant
-from tests.jobs.conftest import MovingClock, RedisSignals, Registry, leave
+from tests.jobs.conftest import FrailSignals, MovingClock, Registry, leave
 
 DUE = "global:due:payments"
 
@@ -29,15 +30,14 @@ def sweeper(
 
 
 @pytest.fixture
-def cut(signals: RedisSignals) -> RedisSignals:
+def cut(signals: FrailSignals) -> FrailSignals:
     """Every wake-up is lost."""
     signals.is_cut = True
     return signals
 
 
-async def mark(owner: OwnerDatabase, tenant_id: UUID, *, age_s: float = 0) -> None:
-    async with owner.transaction() as session:
-        session.add(DirtyTenant(tenant_id=tenant_id, marked_at=utc_now() - timedelta(seconds=age_s)))
+async def mark(owner: OwnerDatabase, tenant_id: UUID, *, age_s: float) -> None:
+    await mark_dirty(owner, tenant_id, utc_now() - timedelta(seconds=age_s))
 
 
 async def marked(owner: OwnerDatabase) -> set[UUID]:
@@ -54,7 +54,7 @@ async def test_a_lost_wake_up_is_found_through_its_tenants_mark(
     sweeper: Sweeper, owner: OwnerDatabase, tenant: Tenant, redis_client: redis.asyncio.Redis
 ) -> None:
     await leave(tenant)
-    await mark(owner, tenant.id)
+    assert await marked(owner) == {tenant.id}
 
     await sweeper.sweep_dirty()
 
