@@ -46,6 +46,8 @@ BUSY_ERRORS: Final = frozenset({"500.003.02", "500.003.03"})
 
 WRONG_PATH_ERRORS: Final = frozenset({"404.001.01", "404.002.01", "404.003.01", "404.001.04", "405.001"})
 BAD_FIELD_ERRORS: Final = ("400.002.", "400.003.02")
+OUR_FIELDS: Final = ("shortcode", "partyb", "callback", "password", "timestamp", "transactiontype")
+"""Fields that are wrong for every payer, if they are wrong."""
 TOKEN_ERRORS: Final = frozenset({"400.003.01", "404.001.03"})
 TOKEN_ERROR_PREFIX: Final = "401.00"  # noqa: S105 - an error code
 TOKEN_TEXT: Final = "invalid access token"  # noqa: S105 - an error message
@@ -119,7 +121,7 @@ def bad_field_reason(fault: Fault) -> FailureReason:
         return FailureReason.PAYER_NOT_ALLOWED
     if "amount" in fault.text:
         return FailureReason.LIMIT_EXCEEDED
-    if any(word in fault.text for word in ("shortcode", "partyb", "callback", "password", "transactiontype")):
+    if any(field in fault.text for field in OUR_FIELDS):
         return FailureReason.CONFIGURATION
     return FailureReason.DECLINED
 

@@ -44,7 +44,7 @@ async def sandbox(shared_sandbox: RunningSandbox) -> RunningSandbox:
     return shared_sandbox
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with open_client(httpx.Timeout(connect=2, read=0.5, write=2, pool=2)) as client:
         yield client
