@@ -1,0 +1,29 @@
+// Judges a running server with the public conformance suites of GraphQL over HTTP, WebSocket and SSE.
+//
+//   HAZINA_URLS="http://127.0.0.1:8000/graphql http://127.0.0.1:8000/owner/graphql" node run.mjs
+//
+// HAZINA_TOKEN, where set, is sent as `Bearer …`. HAZINA_SUBSCRIPTION is a subscription that gives
+// at least one event and ends by itself; without it, streams are judged by queries alone.
+// HAZINA_QUIET_SUBSCRIPTION gives no event, so that a socket with a running operation can be probed.
+import { audit } from "./http.mjs";
+import { judgeSockets } from "./sockets.mjs";
+import { judgeStreams } from "./streams.mjs";
+
+const urls = (process.env.HAZINA_URLS ?? process.argv.slice(2).join(" ")).split(/\s+/).filter(Boolean);
+if (urls.length === 0) {
+  console.error("Name the endpoints to judge: HAZINA_URLS or arguments.");
+  process.exit(2);
+}
+const caller = {
+  token: process.env.HAZINA_TOKEN,
+  subscription: process.env.HAZINA_SUBSCRIPTION,
+  quiet: process.env.HAZINA_QUIET_SUBSCRIPTION,
+};
+let failures = 0;
+for (const url of urls) {
+  for (const judge of [audit, judgeSockets, judgeStreams]) {
+    failures += await judge(url, caller);
+  }
+}
+console.log(failures === 0 ? "conformance: all passed" : `conformance: ${failures} failed`);
+process.exit(failures === 0 ? 0 : 1);
