@@ -30,6 +30,21 @@ def head(which: Which) -> str:
     return newest
 
 
+def revisions(which: Which) -> list[str]:
+    """Every revision of the chain, the oldest first."""
+    script = ScriptDirectory.from_config(_config(which))
+    return [found.revision for found in reversed(list(script.walk_revisions()))]
+
+
+def too_old(which: Which) -> frozenset[str]:
+    """Revisions that this code no longer serves: all before the newest but one.
+
+    One that this code does not know is newer, for a later release has upgraded the tenant; since
+    migrations only expand, it is served.
+    """
+    return frozenset(revisions(which)[:-2])
+
+
 async def upgrade(url: str, which: Which, revision: str = "head") -> None:
     """Bring one database to `revision`, each migration in a transaction of its own.
 

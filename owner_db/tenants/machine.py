@@ -8,8 +8,8 @@ from tenancy.directory import TenantStatus as S
 
 PROVISIONING: Final = (S.REQUESTED, S.DATABASE_CREATED, S.GRANTED, S.VERIFIED)
 """The steps on the way to being active, each safe to repeat."""
-HAS_DATABASE: Final = frozenset({S.ACTIVE, S.SUSPENDED, S.MOVING, S.CLOSING})
-"""Where the database is complete: it is migrated with the fleet."""
+HAS_DATABASE: Final = frozenset({S.ACTIVE, S.SUSPENDED, S.CLOSING})
+"""Where the database is complete and stays in its place: it is migrated with the fleet."""
 
 NEXT: Mapping[S, AbstractSet[S]] = {
     S.REQUESTED: {S.DATABASE_CREATED, S.FAILED},

@@ -55,11 +55,13 @@ async def provision(
     *,
     invalidate: Invalidate,
     concurrent_max: int = CONCURRENT_MAX,
+    revision: str | None = None,
 ) -> TenantStatus:
     """Take a tenant from whatever step it is at to `active`, and return its status.
 
     Each step is committed on its own, so that a run after a crash goes on where the last one
-    ended. A tenant past provisioning is left as it is.
+    ended. A tenant past provisioning is left as it is. `revision` may name an older one than this
+    code's newest; the fleet's next upgrade takes the tenant along.
 
     Raises:
         ProvisioningBusy: too many at once; nothing was done.
@@ -75,7 +77,7 @@ async def provision(
         provisioning_slot(admin, tenant_id, concurrent_max),
     ):
         try:
-            template = await ensure_template(admin, servers, server.migrator_url)
+            template = await ensure_template(admin, servers, server.migrator_url, revision)
             run = _Run(
                 owner, servers, tenant_id, tenant.code, tenant.database, server.migrator_url, admin, template
             )
