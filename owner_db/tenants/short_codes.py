@@ -1,4 +1,4 @@
-"""Verified production short codes, each held by one tenant."""
+"""Production short codes, each held by the one tenant that has proven it."""
 
 from uuid import UUID
 
@@ -14,10 +14,9 @@ from tenancy.sessions import OwnerSession
 async def claim_short_code(
     session: OwnerSession, provider: str, short_code: str, tenant_id: UUID, channel_id: UUID
 ) -> bool:
-    """Hold a production short code for the tenant that has proven it; claiming again changes nothing.
+    """Hold a short code for the tenant that has just verified it; False where another one holds it.
 
-    False where another tenant holds it. Called after the proof and before it is recorded, so that
-    nobody can squat on a short code they can't collect with.
+    It only keeps others from squatting: a callback is never routed by it.
     """
     await session.execute(
         insert(ShortCode)

@@ -68,9 +68,9 @@ def _unsent(session: TenantSession, payment: Payment, now: datetime) -> Rung:
     return Rung(_question(payment), min(payment.expires_at, now + UNSENT_CHECK))
 
 
-async def ask_once(session: TenantSession, payment_id: UUID) -> Question | None:
-    """The question a doubtful callback raises, outside the ladder; None where no id is known."""
-    return _question(await lock_payment(session, payment_id))
+async def question_of(session: TenantSession, payment_id: UUID) -> Question | None:
+    """What to ask about a payment outside the ladder; None where no id is known."""
+    return _question(await session.get_one(Payment, payment_id))
 
 
 def _question(payment: Payment) -> Question | None:

@@ -38,6 +38,7 @@ REFERENCE_CHARACTERS: Final = 12
 DESCRIPTION_CHARACTERS_MAX: Final = 100
 ORDER_REFERENCE_CHARACTERS_MAX: Final = 64
 CUSTOMER_NAME_CHARACTERS_MAX: Final = 100
+CUSTOMER_EMAIL_CHARACTERS_MAX: Final = 254
 
 POLL_LADDER_S: Final = (10, 20, 40, 90, 300, 900, 3_600, 21_600, 86_400, 172_800, 259_200, 345_600, 432_000)
 """M-Pesa's, in seconds since the prompt: where the catalog's settings name no ladder."""

@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 class Callback:
     """What a provider sent to the URL of one payment."""
 
-    provider_account_id: UUID
+    channel_id: UUID
     """Of the endpoint it came to."""
     item_hash: bytes
     """SHA-256 of the URL's secret part."""
@@ -74,8 +74,8 @@ async def settle_by_callback(
     if receipt is not None:
         await lock_receipt(session, place.environment, place.short_code, receipt)
     payment = await lock_payment(session, place.id)
-    if payment.provider_account_id != callback.provider_account_id:
-        return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, "another account's endpoint")
+    if payment.channel_id != callback.channel_id:
+        return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, "another channel's endpoint")
     statement = Statement(
         callback.provider_reference, callback.told, await _is_used(session, payment, callback), answer
     )

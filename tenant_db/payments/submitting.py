@@ -102,6 +102,14 @@ async def reject(session: TenantSession, payment_id: UUID, refusal: NotPaid, now
     return payment.state
 
 
+async def refuse(session: TenantSession, payment_id: UUID, refusal: NotPaid, now: datetime) -> PaymentStatus:
+    """Fail a payment that can't be sent at all, because its channel lacks something; nothing was sent."""
+    payment = await lock_payment(session, payment_id)
+    if payment.state is CREATED:
+        end_unpaid(session, payment, refusal, Cause.JOB, now)
+    return payment.state
+
+
 async def confirm(
     session: TenantSession, payment_id: UUID, provider_reference: str, request_reference: str | None
 ) -> PaymentStatus:

@@ -29,9 +29,9 @@ async def call_back(
     *,
     answer: Told | None = None,
     now: datetime | None = None,
-    account_id: UUID | None = None,
+    channel_id: UUID | None = None,
 ) -> Settled:
-    callback = Callback(account_id or shop.provider_account_id, item_hash, reference, told)
+    callback = Callback(channel_id or shop.channel_id, item_hash, reference, told)
     async with tenant.transaction() as session:
         return await settle_by_callback(session, callback, now or utc_now(), answer)
 

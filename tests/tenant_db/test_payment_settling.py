@@ -208,11 +208,11 @@ async def test_an_address_that_nobody_was_given_settles_nothing(tenant: Tenant) 
     assert verdict == Settled(Verdict.QUARANTINED, note="no payment has this address")
 
 
-async def test_an_address_under_another_accounts_endpoint_settles_nothing(tenant: Tenant) -> None:
+async def test_an_address_under_another_channels_endpoint_settles_nothing(tenant: Tenant) -> None:
     shop = await make_shop(tenant)
     payment, item = await pend(tenant, shop)
 
-    verdict = await call_back(tenant, shop, item, checkout_id(payment), account_id=new_id())
+    verdict = await call_back(tenant, shop, item, checkout_id(payment), channel_id=new_id())
 
     assert verdict.verdict is Verdict.QUARANTINED
     assert (await read(tenant, payment.id)).status == "pending"

@@ -1,0 +1,167 @@
+"""Turns what providers sent into typed events, and events into settled payments."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from integrations.errors import BadMessage, ProviderUnavailable
+from integrations.mpesa.events import read_c2b_confirmation, read_stk_result
+from integrations.protocol import StillPending
+from integrations.registry import NotConfigured
+from jobs.payments import QUEUE as PAYMENTS_QUEUE
+from jobs.payments import as_told
+from jobs.providers import Providers
+from jobs.work import Done, Handler, Later, Result, Work, backoff
+from tenancy.outbox import announce
+from tenancy.sessions import TenantSession
+from tenant_db.inbox.models import TenantInbox
+from tenant_db.inbox.processing import close, quarantine, take
+from tenant_db.payments.matching import NewConfirmation, settle_by_confirmation
+from tenant_db.payments.rules import Told
+from tenant_db.payments.settling import Callback, Settled, Verdict, settle_by_callback
+
+INBOX_ATTEMPTS_MAX: Final = 40
+WAIT_FIRST_S: Final = 0.25
+WAIT_MAX_S: Final = 10.0
+"""Our own request is answered within seconds, or its run has died."""
+
+log = structlog.get_logger()
+
+
+def inbox_handlers(providers: Providers) -> list[Handler]:
+    """The jobs of the inbox, by way of `providers`."""
+
+    async def process(work: Work) -> Result:
+        return await process_inbox(work, providers)
+
+    return [Handler("process_inbox", process, attempts_max=INBOX_ATTEMPTS_MAX)]
+
+
+async def process_inbox(work: Work, providers: Providers) -> Result:
+    """Give one message its effect, in the transaction that marks it processed; again is harmless.
+
+    What can't be read or does not fit is quarantined as it came. Where a callback alone proves
+    nothing, the provider is asked with no transaction open, and the answer is ruled on together
+    with the callback.
+    """
+    inbox_id = UUID(work.payload["inbox_id"])
+    async with work.tenant.reading() as session:
+        message = await session.get_one(TenantInbox, inbox_id)
+    try:
+        ruling = _RULINGS[message.kind](message, work)
+    except BadMessage as error:
+        return await _quarantine(work, inbox_id, str(error))
+    settled = await _settle(work, inbox_id, ruling, None)
+    if settled is None:
+        return Done()
+    if settled.verdict is Verdict.ASK:
+        return await _ask(work, providers, inbox_id, ruling, settled)
+    if settled.verdict is Verdict.WAIT:
+        wait_s = min(WAIT_MAX_S, WAIT_FIRST_S * 2 ** min(work.attempt, 10))
+        return Later(wait_s, "our own request is still being answered")
+    return Done()
+
+
+class _Ruling:
+    """What is to be decided about one message, with or without the provider's own answer."""
+
+    def __init__(
+        self,
+        decide: Callable[[TenantSession, Told | None], Awaitable[Settled]],
+        question: str | None,
+    ) -> None:
+        self.decide = decide
+        self.question = question
+        """The provider's id to ask about; None where the message is its own proof."""
+
+
+def _stk_result(message: TenantInbox, work: Work) -> _Ruling:
+    if message.item_hash is None:
+        raise BadMessage("A callback without the address of a payment.")
+    event = read_stk_result(message.body)
+    callback = Callback(
+        _channel_of(message), message.item_hash, event.provider_reference, as_told(event.answer)
+    )
+
+    async def decide(session: TenantSession, answer: Told | None) -> Settled:
+        return await settle_by_callback(session, callback, work.services.clock(), answer)
+
+    return _Ruling(decide, event.provider_reference)
+
+
+def _c2b_confirmation(message: TenantInbox, work: Work) -> _Ruling:
+    event = read_c2b_confirmation(message.body)
+    new = NewConfirmation(
+        channel_id=_channel_of(message),
+        short_code=event.short_code,
+        receipt=event.receipt,
+        amount=event.amount,
+        account=event.reference,
+        payer=event.phone_masked,
+        # A time that can't be read is no reason to lose money: it came when we heard of it.
+        paid_at=event.occurred_at or message.created_at,
+    )
+
+    async def decide(session: TenantSession, _answer: Told | None) -> Settled:
+        return await settle_by_confirmation(session, new, work.services.clock())
+
+    return _Ruling(decide, None)
+
+
+_RULINGS: Final[dict[str, Callable[[TenantInbox, Work], _Ruling]]] = {
+    "stk_result": _stk_result,
+    "c2b_confirmation": _c2b_confirmation,
+}
+
+
+async def _settle(work: Work, inbox_id: UUID, ruling: _Ruling, answer: Told | None) -> Settled | None:
+    """Rule and mark the message in one transaction; None where somebody has done so before."""
+    async with work.tenant.transaction() as session:
+        message = await take(session, inbox_id)
+        if message is None:
+            return None
+        settled = await ruling.decide(session, answer)
+        _mark(session, message, settled, work)
+    return settled
+
+
+def _mark(session: TenantSession, message: TenantInbox, settled: Settled, work: Work) -> None:
+    now = work.services.clock()
+    if settled.verdict in (Verdict.SETTLED, Verdict.UNCHANGED):
+        close(message, now)
+    if settled.verdict is Verdict.QUARANTINED:
+        quarantine(message, settled.note, now)
+        log.warning("message_quarantined", inbox_id=str(message.id), why=settled.note)
+        if settled.is_worth_asking and settled.payment_id is not None:
+            announce(session, "ask_payment", queue=PAYMENTS_QUEUE, payment_id=str(settled.payment_id))
+
+
+async def _ask(work: Work, providers: Providers, inbox_id: UUID, ruling: _Ruling, settled: Settled) -> Result:
+    if ruling.question is None or settled.channel_id is None or settled.payment_id is None:
+        raise ValueError("only what names a payment can be asked about")
+    try:
+        route = await providers.route(work.tenant, settled.channel_id, work.kind)
+        answer = await route.collector.query(ruling.question)
+    except (NotConfigured, ProviderUnavailable) as error:
+        return Later(backoff(work.attempt), str(error))
+    async with work.tenant.transaction() as session:
+        route.calls.write(session, settled.payment_id)
+    if isinstance(answer, StillPending):
+        return Later(backoff(work.attempt), "the provider has not decided")
+    await _settle(work, inbox_id, ruling, as_told(answer))
+    return Done()
+
+
+async def _quarantine(work: Work, inbox_id: UUID, why: str) -> Result:
+    async with work.tenant.transaction() as session:
+        message = await take(session, inbox_id)
+        if message is not None:
+            quarantine(message, why, work.services.clock())
+            log.warning("message_quarantined", inbox_id=str(inbox_id), why=why)
+    return Done()
+
+
+def _channel_of(message: TenantInbox) -> UUID:
+    return UUID(message.source.partition(":")[2])

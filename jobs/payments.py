@@ -1,0 +1,217 @@
+"""Sends payments to their providers, and asks what became of them."""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+
+from integrations.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from integrations.protocol import NotPaid as ToldNotPaid
+from integrations.protocol import Paid as ToldPaid
+from integrations.protocol import Prompt, StillPending
+from integrations.registry import NotConfigured
+from jobs.providers import Providers, Route, poll_ladder_s
+from jobs.work import Done, Handler, Later, Result, Work, backoff
+from tenancy.outbox import announce
+from tenancy.sessions import TenantSession
+from tenant_db.payments import polling, settling, submitting
+from tenant_db.payments.machine import CREATED, PaymentStatus
+from tenant_db.payments.models import Payment
+from tenant_db.payments.rules import POLL_LADDER_S, FailureReason, NotPaid, Paid, Told
+from tenant_db.payments.submitting import Claim
+
+QUEUE: Final = "payments"
+ITEM_BYTES: Final = 16
+"""128 bits: nobody guesses the address of a callback."""
+SEND_RETRY_MAX_S: Final = 30.0
+"""The payer waits: a provider that comes back is asked soon."""
+SUBMIT_ATTEMPTS_MAX: Final = 60
+"""More than fit in the window in which a payment may be sent."""
+POLL_ATTEMPTS_MAX: Final = 100
+"""More than the ladder has rungs, and checks before it is climbed."""
+ASK_ATTEMPTS_MAX: Final = 8
+
+log = structlog.get_logger()
+
+
+def payment_handlers(providers: Providers) -> list[Handler]:
+    """The jobs of payments, by way of `providers`."""
+
+    def bound(run: Callable[[Work, Providers], Awaitable[Result]]) -> Callable[[Work], Awaitable[Result]]:
+        async def handle(work: Work) -> Result:
+            with structlog.contextvars.bound_contextvars(payment_id=work.payload["payment_id"]):
+                return await run(work, providers)
+
+        return handle
+
+    return [
+        Handler("submit_payment", bound(submit_payment), attempts_max=SUBMIT_ATTEMPTS_MAX),
+        Handler("poll_payment", bound(poll_payment), attempts_max=POLL_ATTEMPTS_MAX),
+        Handler("ask_payment", bound(ask_payment), attempts_max=ASK_ATTEMPTS_MAX),
+    ]
+
+
+async def submit_payment(work: Work, providers: Providers) -> Result:
+    """Ask the provider to collect one payment; running it again is harmless.
+
+    The provider is built before the claim, so a missing key strands nothing. A run that finds
+    the payment already `submitting` is a re-run after a crash: `claim` makes it `unknown`, and
+    the poll ladder asks the provider. Only what surely sent nothing is tried again.
+    """
+    payment_id = UUID(work.payload["payment_id"])
+    item = secrets.token_hex(ITEM_BYTES)
+    subject = await _subject(work, payment_id)
+    if subject.is_over(work.services.clock()):
+        # Nothing will be sent, so no provider is needed to say so.
+        await _claim(work, payment_id, item, POLL_LADDER_S)
+        return Done()
+    try:
+        route = await providers.route(work.tenant, subject.channel_id, work.kind)
+        url = route.callback_url(work.services.policy.public_url, item)
+    except NotConfigured as lack:
+        return await _refuse(work, payment_id, str(lack))
+    claim = await _claim(work, payment_id, item, poll_ladder_s(route.settings, POLL_LADDER_S))
+    if not isinstance(claim, Claim):
+        return Done()
+    return await _send(work, route, claim, url)
+
+
+async def poll_payment(work: Work, providers: Providers) -> Result:
+    """Ask the provider about an open payment, and come back at the next rung of its ladder."""
+    payment_id = UUID(work.payload["payment_id"])
+    subject = await _subject(work, payment_id)
+    try:
+        route = await providers.route(work.tenant, subject.channel_id, work.kind)
+    except NotConfigured as lack:
+        # The ladder goes on: whoever mends the channel finds its payments still asked for.
+        log.warning("payment_not_asked", why=str(lack))
+        route = None
+    ladder = POLL_LADDER_S if route is None else poll_ladder_s(route.settings, POLL_LADDER_S)
+    async with work.tenant.transaction() as session:
+        rung = await polling.take_rung(session, payment_id, work.services.clock(), ladder)
+    if route is not None and rung.question is not None:
+        why = await _ask(work, route, rung.question)
+        if why is None:
+            return Done()
+    if rung.next_at is None:
+        return Done()
+    return Later(_until(work, rung.next_at), "it is still open")
+
+
+async def ask_payment(work: Work, providers: Providers) -> Result:
+    """Ask the provider once how a payment stands, after something doubtful was told about it."""
+    payment_id = UUID(work.payload["payment_id"])
+    subject = await _subject(work, payment_id)
+    async with work.tenant.reading() as session:
+        question = await polling.question_of(session, payment_id)
+    if question is None:
+        return Done()
+    try:
+        route = await providers.route(work.tenant, subject.channel_id, work.kind)
+    except NotConfigured as lack:
+        return Later(backoff(work.attempt), str(lack))
+    why = await _ask(work, route, question)
+    return Done() if why is None else Later(backoff(work.attempt), why)
+
+
+def as_told(answer: ToldPaid | ToldNotPaid) -> Told:
+    """What an adapter tells, in the words of the payments' own rules."""
+    if isinstance(answer, ToldPaid):
+        return Paid(answer.amount, answer.receipt)
+    return NotPaid(FailureReason(answer.reason.value), answer.code, answer.message, answer.is_sure)
+
+
+async def _claim(work: Work, payment_id: UUID, item: str, ladder_s: tuple[int, ...]) -> Claim | PaymentStatus:
+    async with work.tenant.transaction() as session:
+        now = work.services.clock()
+        claim = await submitting.claim(session, payment_id, sha256(item.encode()).digest(), now)
+        if isinstance(claim, Claim) and claim.is_first:
+            # In the claim's own commit: whatever happens to this run, somebody asks.
+            announce(session, "poll_payment", queue=QUEUE, after_s=ladder_s[0], payment_id=str(payment_id))
+    return claim
+
+
+async def _send(work: Work, route: Route, claim: Claim, url: str) -> Result:
+    prompt = Prompt(claim.phone, claim.amount, claim.reference, claim.description, url)
+    try:
+        accepted = await route.collector.prompt(prompt)
+    except ProviderUnavailable as error:
+        async with _recording(work, route, claim.payment_id) as session:
+            now = work.services.clock()
+            state = await submitting.release(session, claim.payment_id, error.message, now)
+        if state is not CREATED:
+            return Done()
+        return Later(backoff(work.attempt, max_s=SEND_RETRY_MAX_S), error.message)
+    except OutcomeUnknown as error:
+        async with _recording(work, route, claim.payment_id) as session:
+            await submitting.doubt(session, claim.payment_id, error.message)
+    except ProviderRejected as error:
+        refusal = NotPaid(FailureReason(error.reason.value), error.code, error.message)
+        async with _recording(work, route, claim.payment_id) as session:
+            await submitting.reject(session, claim.payment_id, refusal, work.services.clock())
+    else:
+        async with _recording(work, route, claim.payment_id) as session:
+            await submitting.confirm(
+                session, claim.payment_id, accepted.provider_reference, accepted.request_reference
+            )
+    return Done()
+
+
+async def _ask(work: Work, route: Route, question: polling.Question) -> str | None:
+    """Ask and settle; None once the provider has decided, else why there is nothing to settle."""
+    try:
+        answer = await route.collector.query(question.provider_reference)
+    except ProviderUnavailable as error:
+        async with _recording(work, route, question.payment_id):
+            return error.message
+    async with _recording(work, route, question.payment_id) as session:
+        if isinstance(answer, StillPending):
+            return "the provider has not decided"
+        now = work.services.clock()
+        await settling.settle_by_answer(session, question.payment_id, as_told(answer), now)
+    return None
+
+
+async def _refuse(work: Work, payment_id: UUID, why: str) -> Result:
+    async with work.tenant.transaction() as session:
+        refusal = NotPaid(FailureReason.CONFIGURATION, "", why)
+        await submitting.refuse(session, payment_id, refusal, work.services.clock())
+    return Done()
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    channel_id: UUID
+    state: PaymentStatus
+    expires_at: datetime
+
+    def is_over(self, now: datetime) -> bool:
+        return self.state is CREATED and now >= self.expires_at
+
+
+async def _subject(work: Work, payment_id: UUID) -> _Subject:
+    async with work.tenant.reading() as session:
+        rows = await session.execute(
+            select(Payment.channel_id, Payment.status, Payment.expires_at).where(Payment.id == payment_id)
+        )
+        channel_id, status, expires_at = rows.one()
+    return _Subject(channel_id, PaymentStatus(status), expires_at)
+
+
+@asynccontextmanager
+async def _recording(work: Work, route: Route, payment_id: UUID) -> AsyncIterator[TenantSession]:
+    """The transaction after a call: its outcome and the log of the call are one commit."""
+    async with work.tenant.transaction() as session:
+        yield session
+        route.calls.write(session, payment_id)
+
+
+def _until(work: Work, due: datetime) -> float:
+    return max(0.0, (due - work.services.clock()).total_seconds())

@@ -1,0 +1,158 @@
+"""Opens a tenant's channel for one job: its adapter, and the secret part of its callback URLs."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+
+from integrations.http import Call
+from integrations.protocol import Collector
+from integrations.registry import Account, NotConfigured, Outside, collector_for
+from owner_db.catalog.errors import ProviderUnknown
+from owner_db.catalog.providers import Provider, enabled_provider
+from tenancy.audit import SYSTEM
+from tenancy.context import Services
+from tenancy.metrics import PROVIDER_SECONDS
+from tenancy.sessions import Tenant, TenantSession
+from tenant_db.calls.recording import NewCall, record_call
+from tenant_db.channels.models import Channel
+from tenant_db.credentials.models import ProviderAccount
+from tenant_db.credentials.names import SecretName
+from tenant_db.credentials.opening import OpenedSecrets, open_secrets
+
+CATALOG_S: Final = 5.0
+"""How long a change of the catalog may take to be followed."""
+SECRETS_S: Final = 300.0
+"""How long opened secrets are remembered; replaced ones are noticed at once, by their version."""
+SECRETS_MAX: Final = 2_000
+"""Accounts whose opened secrets one process remembers."""
+
+
+class CallJournal:
+    """Gathers the calls of one job, to be written in the transaction that records its outcome."""
+
+    def __init__(self) -> None:
+        self._calls: list[Call] = []
+
+    async def __call__(self, call: Call) -> None:
+        PROVIDER_SECONDS.labels(call.provider, call.operation, call.outcome).observe(call.duration_ms / 1_000)
+        self._calls.append(call)
+
+    def write(self, session: TenantSession, subject_id: UUID) -> None:
+        """Add what was gathered to `provider_calls`, for a payment or channel, and start anew."""
+        for call in self._calls:
+            record_call(session, subject_id, NewCall(**asdict(call)))
+        self._calls.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A channel, ready to collect."""
+
+    account: Account = field(repr=False)
+    collector: Collector = field(repr=False)
+    secrets: OpenedSecrets = field(repr=False)
+    settings: Mapping[str, object]
+    """The catalog's, of the provider."""
+    calls: CallJournal = field(repr=False)
+
+    def callback_url(self, public_url: str, item: str) -> str:
+        """Where the provider tells of one prompt; both its secret parts are hexadecimal."""
+        return f"{public_url}/hooks/{self.secret(SecretName.HOOK_TOKEN)}/{item}"
+
+    def secret(self, name: SecretName) -> str:
+        """Raises NotConfigured where it is missing."""
+        found = self.secrets.by_name.get(name)
+        if not found:
+            raise NotConfigured(f"{name} is missing")
+        return found
+
+
+@dataclass(slots=True)
+class _Kept:
+    secrets: OpenedSecrets
+    until: float
+
+
+class Providers:
+    """What one worker process uses to reach providers."""
+
+    def __init__(self, services: Services, outside: Outside) -> None:
+        self.outside = outside
+        self._services = services
+        self._catalog: dict[str, tuple[float, Provider]] = {}
+        self._secrets: OrderedDict[tuple[UUID, UUID, int], _Kept] = OrderedDict()
+
+    async def route(self, tenant: Tenant, channel_id: UUID, purpose: str) -> Route:
+        """Build the adapter of a channel; opens no connection to the provider.
+
+        `purpose` is the kind of the job, for the audit row that each opening of secrets leaves.
+
+        Raises:
+            NotConfigured: the provider is switched off, or something it needs is missing.
+        """
+        async with tenant.reading() as session:
+            row = await session.execute(_CHANNEL.where(Channel.id == channel_id))
+            channel, account = row.one()
+        provider = await self._provider(account.provider)
+        secrets = await self._open(tenant, account, purpose)
+        opened = Account(
+            provider=provider.code,
+            base_url=provider.base_url(account.environment),
+            paths=_paths(provider.settings),
+            details={
+                "kind": channel.kind,
+                "short_code": channel.short_code,
+                "head_office_code": channel.head_office_code,
+            },
+            secrets={name.value: secret for name, secret in secrets.by_name.items()},
+        )
+        calls = CallJournal()
+        collector = collector_for(opened, self.outside, calls)
+        return Route(opened, collector, secrets, provider.settings, calls)
+
+    async def _provider(self, code: str) -> Provider:
+        until, provider = self._catalog.get(code, (0.0, None))
+        if provider is None or time.monotonic() >= until:
+            try:
+                async with self._services.owner.reading() as session:
+                    provider = await enabled_provider(session, code)
+            except ProviderUnknown as error:
+                raise NotConfigured(error.message) from error
+            self._catalog[code] = (time.monotonic() + CATALOG_S, provider)
+        return provider
+
+    async def _open(self, tenant: Tenant, account: ProviderAccount, purpose: str) -> OpenedSecrets:
+        key = (tenant.id, account.id, account.secrets_version)
+        kept = self._secrets.get(key)
+        if kept is not None and time.monotonic() < kept.until:
+            self._secrets.move_to_end(key)
+            return kept.secrets
+        async with tenant.transaction() as session:
+            secrets = await open_secrets(session, self._services.keyring, account.id, SYSTEM, purpose)
+        self._secrets[tenant.id, account.id, secrets.version] = _Kept(secrets, time.monotonic() + SECRETS_S)
+        while len(self._secrets) > SECRETS_MAX:
+            self._secrets.popitem(last=False)
+        return secrets
+
+
+def poll_ladder_s(settings: Mapping[str, object], fallback: tuple[int, ...]) -> tuple[int, ...]:
+    """The catalog's ladder, in seconds since the prompt; `fallback` where it has none."""
+    told = settings.get("poll_ladder_s")
+    if not isinstance(told, list) or not all(isinstance(rung, int) for rung in told):
+        return fallback
+    return tuple(told)
+
+
+def _paths(settings: Mapping[str, object]) -> dict[str, str]:
+    paths = settings.get("paths")
+    return {str(name): str(path) for name, path in paths.items()} if isinstance(paths, dict) else {}
+
+
+_CHANNEL: Final = select(Channel, ProviderAccount).join(
+    ProviderAccount, ProviderAccount.id == Channel.provider_account_id
+)
