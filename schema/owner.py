@@ -1,30 +1,27 @@
 """The owner schema, at /owner/graphql: what platform staff can do."""
 
-from typing import Annotated, Final
-
 import strawberry
-from strawberry.types import Info
 
-from core.ids import Kind
+from schema import members, platform, sessions
 from schema.base import make_schema
-from schema.connections import Node, NodeLoader, load_node
-from tenancy.context import OwnerContext
-
-NODES: Final[dict[Kind, NodeLoader]] = {}
-"""What `node(id)` can read, by the prefix of the id."""
+from schema.platform import PlatformMutations, PlatformQueries
+from schema.sessions import SessionMutations
 
 
 @strawberry.type(description="Everything you can read.")
-class Query:
-    @strawberry.field(description="Reads anything of the platform by its id; null if there is no such thing.")
-    async def node(
-        self,
-        info: Info[OwnerContext, None],
-        id: Annotated[strawberry.ID, strawberry.argument(description="Any id of this schema.")],
-    ) -> Node | None:
-        return await load_node(NODES, info.context, id)
+class Query(PlatformQueries):
+    pass
+
+
+@strawberry.type(description="Everything you can change.")
+class Mutation(SessionMutations, PlatformMutations):
+    pass
 
 
 def owner_schema() -> strawberry.Schema:
     """Build it; do so once a process."""
-    return make_schema(query=Query)
+    return make_schema(
+        query=Query,
+        mutation=Mutation,
+        refusals=[*sessions.REFUSALS, *members.REFUSALS, *platform.REFUSALS],
+    )
