@@ -29,7 +29,7 @@ async def seal_secrets(
     found = await session.execute(
         select(SealedSecret.name, SealedSecret.id).where(SealedSecret.provider_account_id == account_id)
     )
-    known = dict(found.tuples().all())
+    known: dict[str, UUID] = {row.name: row.id for row in found}
     rows = []
     for name, secret in sorted(secrets.items()):
         # A secret keeps its row: the row's id is part of what it is bound to.
