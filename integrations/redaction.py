@@ -36,7 +36,7 @@ def redact(value: Json, depth: int = 0) -> Json:
     match value:
         case dict():
             return {
-                str(key)[:TEXT_CHARACTERS_MAX]: _redact_entry(str(key), item, depth)
+                redact_text(str(key)): _redact_entry(str(key), item, depth)
                 for key, item in list(value.items())[:ITEMS_MAX]
             }
         case list():

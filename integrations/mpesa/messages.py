@@ -20,6 +20,7 @@ from integrations.errors import BadMessage, FailureReason, ProviderRejected
 from integrations.http import Reply, is_loopback
 from integrations.mpesa.codes import DONE, Fault
 from integrations.protocol import Prompt, PromptAccepted
+from integrations.redaction import redact_text
 from integrations.wire_json import Json, read_object
 
 EAST_AFRICA_TIME: Final = timezone(timedelta(hours=3), "EAT")
@@ -204,7 +205,8 @@ def read_answer(reply: Reply) -> dict[str, Json] | Fault:
         return Fault(reply.status, "", "an answer that is no JSON")
     # Both spellings exist.
     code = text_of(answer.get("errorCode") or answer.get("ErrorCode"))
-    message = text_of(answer.get("errorMessage") or answer.get("ErrorMessage"))
+    # Some texts repeat what was sent, and they reach people and logs.
+    message = redact_text(text_of(answer.get("errorMessage") or answer.get("ErrorMessage")))
     if code or message or reply.status != 200:  # noqa: PLR2004 - HTTP's number of success
         return Fault(reply.status, code, message)
     return answer

@@ -1,0 +1,57 @@
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integrations.redaction import redact, redact_text
+from integrations.wire_json import Json
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("254700000001", "2547*****001"),
+        ("+254110000001", "+2541*****001"),
+        ("paid by 254700000001.", "paid by 2547*****001."),
+        ("ws_CO_21112026103001000700000001", "ws_CO_211120261030010007*****001"),
+        ("20261121103000", "20261121103000"),
+        ("https://pay.example.com/hooks/a/b?c=d", "https://pay.example.com/…"),
+        ("https://user:word@pay.example.com/x", "https://pay.example.com/…"),
+        ("a\x00b", "a b"),
+    ],
+)
+def test_phones_and_paths_are_masked_wherever_they_stand(text: str, kept: str) -> None:
+    assert redact_text(text) == kept
+
+
+@pytest.mark.parametrize(
+    "key", ["Password", "access_token", "SecurityCredential", "passkey", "api_key", "LastName"]
+)
+def test_secrets_and_names_are_left_out(key: str) -> None:
+    assert redact({key: "s3cr3t"}) == {key: "<redacted>"}
+    assert "s3cr3t" not in str(redact({"a": [{key: {"deep": "s3cr3t"}}]}))
+
+
+def test_a_number_may_be_a_phone() -> None:
+    told: Json = {"PhoneNumber": 254700000001, "Amount": Decimal("10.50"), "ok": True, "none": None}
+
+    assert redact(told) == {"PhoneNumber": "2547*****001", "Amount": "10.50", "ok": True, "none": None}
+
+
+def nested(depth: int) -> Any:  # noqa: ANN401 - JSON
+    return [nested(depth - 1)] if depth else "bottom"
+
+
+def test_what_is_too_much_is_cut() -> None:
+    assert "bottom" not in str(redact(nested(50)))
+    assert len(str(redact(list(range(10_000))))) < 500
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
+def test_what_is_kept_can_be_stored(value: dict[str, Json]) -> None:
+    kept = json.dumps(redact(value), ensure_ascii=False)
+
+    assert "\\u0000" not in kept
