@@ -1,7 +1,7 @@
 """A small schema on our machinery, with one of everything."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -219,14 +219,11 @@ class Free:
     """A charge that takes nothing."""
 
     cost: int
-    budget: Budget = Budget(1_000, 1_000, 100)
+    budget: Budget = field(default_factory=lambda: Budget(1_000, 1_000, 100))
 
     def settle(self, actual: int) -> None:
         """Nothing was taken."""
 
 
-async def free(context: ToyContext, cost: int) -> Free:
+async def free(_context: ToyContext, cost: int) -> Free:
     return Free(cost)
-
-
-Charge = Callable[[ToyContext, int], Awaitable[Free]]

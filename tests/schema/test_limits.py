@@ -1,0 +1,116 @@
+"""Hostile documents are refused, and fast."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from schema.exchange import Outcome
+from schema.limits import ALIASES_MAX, DEPTH_MAX, REPEATS_MAX, ROOT_FIELDS_MAX
+
+Run = Callable[..., Awaitable[Outcome]]
+
+FAST_S = 0.25
+"""Minutes without our limits; some milliseconds with them, on a machine that may be busy."""
+
+
+def doubled_fragments(levels: int) -> str:
+    fragments = " ".join(
+        f"fragment F{level} on Toy {{ ...F{level + 1} ...F{level + 1} }}" for level in range(levels)
+    )
+    return f"{{ toy {{ ...F0 }} }} {fragments} fragment F{levels} on Toy {{ name }}"
+
+
+TOO_COMPLEX = {
+    "101 aliases": "{ " + " ".join(f"a{n}: forks" for n in range(101)) + " }",
+    "aliases hidden in a fragment": "{ toy { ...F maker { name } } shelf { ...F } } fragment F on Toy { "
+    + " ".join(f"a{n}: name" for n in range(ALIASES_MAX // 2 + 1))
+    + " }",
+    "51 directives": "{ forks " + "@include(if: true) " * 51 + "}",
+    "330 repeated fields": "{ " + "toy { name } " * 240 + "}",
+    "repeats below repeats": "{ " + ("toy { " + "name " * 10 + "} ") * 10 + "}",
+    "too deep": "{ toy " + "{ maker " * DEPTH_MAX + "{ name }" + "}" * DEPTH_MAX + " }",
+    "too many root fields": "{ " + " ".join(f"r{n}" for n in range(ROOT_FIELDS_MAX + 1)) + " }",
+    "three mutations": "mutation { " + " ".join(f"m{n}" for n in range(3)) + " }",
+    "a long source": "{ forks } #" + "x" * 20_000,
+}
+
+REFUSED_ELSEWHERE = {
+    "30 levels of doubled fragments": doubled_fragments(30),
+    "1,001 tokens": "{ " + "forks " * 1_001 + "}",
+    "250 levels of nesting": "{ toy " * 250 + "}" * 250,
+    "a cyclic fragment": "{ toy { ...A } } fragment A on Toy { ...B } fragment B on Toy { ...A }",
+    "a fragment that spreads itself": "{ toy { ...A } } fragment A on Toy { ...A }",
+    "a selection nobody knows": "{ t { } }",
+    "50 repeats of one directive": "{ forks " + "@skip(if: false) " * 50 + "}",
+    "a fragment nobody wrote": "{ ...Nowhere }",
+    "101 comments": "#\n" * 101 + "{ forks }",
+}
+
+
+@pytest.mark.parametrize("text", TOO_COMPLEX.values(), ids=TOO_COMPLEX.keys())
+async def test_too_much_structure_is_refused_before_validation(run: Run, text: str) -> None:
+    started = time.perf_counter()
+
+    outcome = await run(text)
+
+    assert outcome.code == "QUERY_TOO_COMPLEX"
+    assert outcome.is_request_error
+    assert time.perf_counter() - started < FAST_S
+
+
+@pytest.mark.parametrize("text", REFUSED_ELSEWHERE.values(), ids=REFUSED_ELSEWHERE.keys())
+async def test_a_hostile_document_costs_little(run: Run, text: str) -> None:
+    started = time.perf_counter()
+
+    outcome = await run(text)
+
+    assert time.perf_counter() - started < FAST_S
+    assert outcome.is_request_error
+
+
+async def test_doubled_fragments_are_read_once_each(run: Run) -> None:
+    outcome = await run(doubled_fragments(REPEATS_MAX // 8))
+
+    assert outcome.body["data"] == {"toy": {"name": "toy 1"}}
+
+
+async def test_what_front_ends_really_send_passes(run: Run) -> None:
+    fields = "id name mood count weight isNew madeAt tags price { amountMinor currency amount }"
+    outcome = await run(
+        f"query Page($n: Int!) {{ toys(first: $n) {{ edges {{ cursor node {{ ...T maker {{ name }} }} }}"
+        f" pageInfo {{ endCursor hasNextPage }} }} other: toy {{ ...T }} shelf {{ ...T }} }}"
+        f" fragment T on Toy {{ {fields} }}",
+        n=20,
+    )
+
+    assert outcome.errors == []
+
+
+async def test_refusals_name_no_field_that_exists(run: Run) -> None:
+    for text in (
+        "{ toi { name } }",
+        "{ toy { nam } }",
+        '{ echo(txt: "a") }',
+        "{ toys(frist: 1) { nodes { id } } }",
+    ):
+        outcome = await run(text)
+        assert outcome.is_request_error
+        assert "Did you mean" not in str(outcome.body)
+
+
+async def test_a_wrong_enum_value_in_a_variable_names_no_other(run: Run) -> None:
+    outcome = await run(
+        'mutation ($p: MoneyInput) { play(input: {name: "a", price: $p}) { __typename } }',
+        p={"amountMinor": "1", "currency": "KEX"},
+    )
+
+    assert outcome.code == "BAD_USER_INPUT"
+    assert "Did you mean" not in str(outcome.body)
+    assert "KES" not in str(outcome.body)
+
+
+async def test_introspection_is_refused_where_it_is_off(run: Run) -> None:
+    outcome = await run("{ __schema { types { name } } }")
+
+    assert outcome.code == "GRAPHQL_VALIDATION_FAILED"
