@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from core.clock import utc_now
 from owner_db.tenants.directory import load_tenant, mark_dirty
@@ -28,6 +29,7 @@ from tenancy.engines import TenantEngines, Tenants
 from tenancy.feed import Feed
 from tenancy.keyring import Keyring, WrappedKey
 from tenancy.limits import RateLimits
+from tenancy.metrics import OWNER_CONNECTIONS
 from tenancy.sessions import Notice, OwnerDatabase
 from tenancy.signals import RedisSignals
 from tenancy.tokens import Authenticator, TokenIssuer
@@ -73,6 +75,8 @@ async def process(settings: Settings, *, connections: int, name: str) -> AsyncIt
         stack.push_async_callback(client.aclose)
         engine = _owner_engine(settings, name)
         stack.push_async_callback(engine.dispose)
+        if isinstance(engine.pool, QueuePool):
+            OWNER_CONNECTIONS.set_function(engine.pool.checkedout)
         servers = Servers.from_urls(*_urls(settings))
         # The owner database tells of its own commits, and marks tenants dirty by committing there.
         owner = OwnerDatabase(engine, RedisSignals(client))

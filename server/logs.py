@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 HOOK_PATH: Final = re.compile(r"/hooks/[^\s?\"']+")
 """Hook paths are secrets: whoever knows one can speak for a provider."""
@@ -15,7 +15,7 @@ HOOK_PATH: Final = re.compile(r"/hooks/[^\s?\"']+")
 def configure_logs(log_format: str, level: str) -> None:
     """Send our own and the libraries' logs to standard error, redacted."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

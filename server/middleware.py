@@ -10,6 +10,7 @@ so that a refused body still has CORS headers, and a browser can read why.
 import re
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -189,6 +190,7 @@ class BodyCap:
             await self._too_large().response()(scope, receive, send)
             return
         read_bytes = 0
+        is_started = False
 
         async def receive_counted() -> Message:
             nonlocal read_bytes
@@ -198,11 +200,17 @@ class BodyCap:
                 raise self._too_large()
             return message
 
-        try:
-            await self._application(scope, receive_counted, send)
-        except Refused as refused:
-            # Nothing was answered yet: applications read the body before they answer.
-            await refused.response()(scope, receive, send)
+        async def send_unless_refused(message: Message) -> None:
+            nonlocal is_started
+            # What the application makes of the refusal, a 500 perhaps, is not the answer.
+            if read_bytes <= self._bytes_max or is_started:
+                is_started = True
+                await send(message)
+
+        with suppress(Refused):
+            await self._application(scope, receive_counted, send_unless_refused)
+        if read_bytes > self._bytes_max and not is_started:
+            await self._too_large().response()(scope, receive, send)
 
     def _too_large(self) -> Refused:
         message = f"A request has at most {self._bytes_max} bytes."

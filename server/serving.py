@@ -1,0 +1,120 @@
+"""The long-running processes: server, worker and sandbox."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import uvicorn
+from prometheus_client import start_http_server
+
+from integrations.email.client import SmtpSettings, send_mail
+from integrations.http import open_client
+from integrations.mpesa.tokens import ProcessTokens
+from integrations.registry import Outside
+from jobs.channels import channel_handlers
+from jobs.forwarding import forwarding_handlers
+from jobs.inbox import inbox_handlers
+from jobs.mail import mail_handlers
+from jobs.payments import payment_handlers
+from jobs.providers import Providers
+from jobs.tenants import tenant_handlers
+from jobs.work import Handler
+from jobs.worker import run_worker
+from server.app import create_app
+from server.compose import Process, process, required
+from server.settings import Settings
+from tenancy.engines import TenantEngines
+
+SOCKET_MESSAGE_BYTES_MAX: Final = 65_536
+SOCKET_QUEUE_MAX: Final = 8
+STOP_WAIT_S: Final = 10
+KEEP_ALIVE_S: Final = 65
+"""Longer than the usual 60 s of load balancers, so that they close first."""
+
+
+async def serve_api(settings: Settings) -> None:
+    """Serve both schemas and the hooks until SIGTERM or SIGINT."""
+    async with (
+        process(settings, connections=settings.tenant_connections_max, name="hazina-server") as here,
+        asyncio.TaskGroup() as chores,
+    ):
+        sweep = chores.create_task(here.engines.sweep())
+        await uvicorn.Server(_uvicorn(create_app(here), settings)).serve()
+        sweep.cancel()
+
+
+async def serve_jobs(settings: Settings) -> None:
+    """Relay, run and sweep jobs until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, addr=settings.host)
+    async with (
+        process(settings, connections=settings.worker_connections_max, name="hazina-worker") as here,
+        open_client() as http,
+    ):
+        sweeps = TenantEngines(settings.sweep_connections_max, application_name="hazina-sweeps")
+        outside = Outside(http, ProcessTokens(here.services.clock), here.services.clock)
+        try:
+            async with asyncio.TaskGroup() as chores:
+                idle = [chores.create_task(engines.sweep()) for engines in (here.engines, sweeps)]
+                await run_worker(
+                    here.services,
+                    required(settings.redis_url, "HAZINA_REDIS_URL"),
+                    handlers(here, outside),
+                    stop,
+                    sweeping=here.tenants_on(sweeps),
+                )
+                for sweep in idle:
+                    sweep.cancel()
+        finally:
+            await sweeps.close()
+
+
+def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
+    """Every kind of job there is."""
+    providers = Providers(here.services, outside)
+    send = partial(send_mail, _smtp(here.settings))
+    return [
+        *payment_handlers(providers),
+        *inbox_handlers(providers),
+        *channel_handlers(providers),
+        *forwarding_handlers(),
+        *tenant_handlers(here.servers),
+        *mail_handlers(send),
+    ]
+
+
+def _smtp(settings: Settings) -> SmtpSettings:
+    password = settings.smtp_password
+    return SmtpSettings(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        mail_from=settings.mail_from,
+        tls=settings.smtp_tls,
+        user=settings.smtp_user,
+        password=None if password is None else password.get_secret_value(),
+    )
+
+
+def _uvicorn(application: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,  # type: ignore[arg-type]  # uvicorn's own ASGI types differ from Starlette's
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
+        ws_max_queue=SOCKET_QUEUE_MAX,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_WAIT_S,
+    )
