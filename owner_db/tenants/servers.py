@@ -52,6 +52,11 @@ class Servers:
         parsed = [make_url(url) for url in urls]
         return cls({url.username: str(url.password) for url in parsed if url.username and url.password})
 
+    @property
+    def passwords(self) -> Mapping[str, str]:
+        """By role, to hand to a process of our own."""
+        return self._passwords
+
     def url(self, stored: str, database: str | None = None) -> str:
         """A registry's URL, completed by its role's password and, where given, another database."""
         url = make_url(stored)

@@ -13,7 +13,7 @@ from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROL
 from tenancy.directory import TenantStatus
 from tenancy.migrations import Which, head
 from tenant_db.models import INSERT_ONLY
-from tests.owner_db.tenants.conftest import Registry
+from tests.factories.registry import Registry
 
 FORBIDDEN = "42501"
 HISTORY_IS_KEPT = "23001"
