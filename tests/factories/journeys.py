@@ -1,0 +1,282 @@
+"""A business that collects through the sandbox over HTTP, and jobs that run when the test says so."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+import httpx
+import redis.asyncio
+from sqlalchemy import select
+from starlette.applications import Starlette
+
+from core.clock import utc_now
+from core.ids import new_id
+from integrations.http import open_client
+from integrations.mpesa.tokens import ProcessTokens
+from integrations.registry import Outside
+from integrations.sandbox import demo
+from integrations.sandbox.settings import SandboxSettings
+from jobs.channels import channel_handlers
+from jobs.forwarding import forwarding_handlers
+from jobs.inbox import inbox_handlers
+from jobs.payments import payment_handlers
+from jobs.providers import Providers
+from jobs.run import Runner
+from jobs.work import by_kind
+from owner_db.catalog.providers import point_provider_at
+from owner_db.catalog.seeding import ensure_catalog
+from owner_db.tenants.hooks import register_endpoint
+from server.hooks import Hooks
+from server.settings import Network
+from tenancy.columns import OutboxColumns
+from tenancy.context import Policy, Services
+from tenancy.directory import TenantRef, TenantStatus
+from tenancy.engines import TenantEngines, Tenants
+from tenancy.errors import TenantUnknown
+from tenancy.keyring import Keyring, WrappedKey
+from tenancy.limits import RateLimits
+from tenancy.outbox import announce
+from tenancy.sessions import OwnerDatabase, Tenant
+from tenancy.shapes import model_of
+from tenancy.signals import OWNER_MEMBER
+from tenancy.wrappers import LocalKeyWrapper
+from tenant_db.channels import activating, adding, verifying
+from tenant_db.channels.machine import ChannelKind, Environment
+from tenant_db.channels.models import Channel
+from tenant_db.channels.rules import MpesaKeys
+from tenant_db.inbox.models import TenantInbox
+from tenant_db.payments.models import Payment
+from tenant_db.stores.models import Store
+from tests.conftest import RecordedSignals
+from tests.factories.payments import Shop, initiate, read
+from tests.factories.tenants import register
+from tests.sandbox import RunningSandbox, running_sandbox, serving
+
+READ_TIMEOUT_S = 0.5
+"""What "slow" is: the sandbox never answers, and nobody wants to wait for that."""
+RUNS_MAX = 200
+
+
+@dataclass(slots=True)
+class MovingClock:
+    """The real time and an offset that tests move on."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+    def skip_to(self, due: datetime) -> None:
+        self.ahead += max(timedelta(), due - self())
+
+
+@dataclass(slots=True)
+class Registry:
+    """A directory whose entries tests may change."""
+
+    refs: dict[UUID, TenantRef]
+
+    async def find(self, tenant_id: UUID) -> TenantRef:
+        if tenant_id not in self.refs:
+            raise TenantUnknown
+        return self.refs[tenant_id]
+
+    find_now = find
+
+    def set_status(self, tenant_id: UUID, status: TenantStatus) -> None:
+        ref = self.refs[tenant_id]
+        values = {name: getattr(ref, name) for name in ref.__slots__}
+        self.refs[tenant_id] = TenantRef(**{**values, "status": status})
+
+
+@dataclass(slots=True)
+class Journey:
+    """One or two businesses, the sandbox, the hooks on a real port, and the jobs."""
+
+    services: Services
+    registry: Registry
+    sandbox: RunningSandbox
+    clock: MovingClock
+    runner: Runner
+    url: str = ""
+    shops: dict[UUID, Shop] = field(default_factory=dict)
+
+    async def open_shop(self, tenant: Tenant, kind: ChannelKind = ChannelKind.PAYBILL) -> Shop:
+        """A store with a verified, active channel on the sandbox's demo app."""
+        channel = await self.add_channel(tenant, kind)
+        async with tenant.transaction() as session:
+            await verifying.start_verification(session, channel.id)
+            announce(session, "verify_channel", queue="platform", channel_id=str(channel.id))
+        await self.run(tenant)
+        async with tenant.transaction() as session:
+            await activating.activate(session, channel.id)
+        shop = Shop(channel.store_id, channel.id, channel.provider_account_id, channel.short_code)
+        self.shops[tenant.id] = shop
+        return shop
+
+    async def add_channel(
+        self, tenant: Tenant, kind: ChannelKind = ChannelKind.PAYBILL, passkey: str = demo.DEMO_PASSKEY
+    ) -> Channel:
+        store = Store(id=new_id(), name="Mama Njeri", code=new_id().hex, time_zone="Africa/Nairobi")
+        is_till = kind is ChannelKind.TILL
+        hooks = adding.HookTokens(*(secrets.token_hex(16) for _ in range(3)))
+        async with tenant.transaction() as session:
+            session.add(store)
+            await session.flush()
+            new = adding.NewChannel(
+                store_id=store.id,
+                name="Counter",
+                kind=kind,
+                environment=Environment.SANDBOX,
+                short_code=demo.DEMO_TILL if is_till else demo.DEMO_PAYBILL,
+                head_office_code=demo.DEMO_TILL_HEAD_OFFICE if is_till else None,
+                keys=MpesaKeys(demo.DEMO_CONSUMER_KEY, demo.DEMO_CONSUMER_SECRET, passkey),
+            )
+            channel = await adding.add_channel(session, self.services.keyring, new, hooks)
+        await self._register(tenant, channel.id, hooks)
+        return channel
+
+    async def pay(self, tenant: Tenant, *outcome: str | dict[str, Any], **changes: object) -> Payment:
+        """Initiate a payment whose prompt will go this way, and run what is due until it waits."""
+        await self.sandbox.control_next(*(outcome or ("success",)))
+        payment = await self.initiate(tenant, **changes)
+        await self.run(tenant)
+        return payment
+
+    async def initiate(self, tenant: Tenant, **changes: object) -> Payment:
+        payment = await initiate(tenant, self.shops[tenant.id], now=self.clock(), **changes)
+        async with tenant.transaction() as session:
+            announce(session, "submit_payment", queue="payments", payment_id=str(payment.id))
+        return payment
+
+    async def tell(self, tenant: Tenant, payment: Payment) -> Payment:
+        """Have everything told about the prompt now, and run what follows."""
+        await self.sandbox.release(reference=payment.reference)
+        await self.run(tenant)
+        return await read(tenant, payment.id)
+
+    async def run(self, tenant: Tenant, within: timedelta = timedelta()) -> None:
+        """Run every job that is due, and those that come due while the clock moves on by `within`."""
+        until = self.clock() + within
+        for _ in range(RUNS_MAX):
+            row = await self._next(tenant)
+            if row is None or row.next_attempt_at > max(until, self.clock()):
+                return
+            self.clock.skip_to(row.next_attempt_at)
+            await self.runner.run_outbox({}, str(tenant.id), str(row.id), tenant.ref.epoch)
+        raise AssertionError("the jobs never come to rest")
+
+    async def run_platform(self) -> None:
+        """Run the platform's open jobs once each, due or not."""
+        async with self.services.owner.reading() as session:
+            model = model_of(session, OutboxColumns)
+            rows = list(await session.scalars(select(model).where(model.state == "pending")))
+        for row in rows:
+            self.clock.skip_to(row.next_attempt_at)
+            await self.runner.run_outbox({}, OWNER_MEMBER, str(row.id), 0)
+
+    async def messages(self, tenant: Tenant) -> list[TenantInbox]:
+        async with tenant.reading() as session:
+            return list(await session.scalars(select(TenantInbox).order_by(TenantInbox.id)))
+
+    async def prompts(self, payment: Payment) -> list[dict[str, Any]]:
+        """What the sandbox's own book says it took for this payment."""
+        book = await self.sandbox.book()
+        return [entry for entry in book["stk"] if entry["reference"] == payment.reference]
+
+    async def post(self, path: str, body: bytes) -> httpx.Response:
+        """What anybody on the internet could send."""
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
+            return await http.post(path, content=body, headers={"content-type": "application/json"})
+
+    async def _next(self, tenant: Tenant) -> OutboxColumns | None:
+        async with tenant.reading() as session:
+            model = model_of(session, OutboxColumns)
+            return await session.scalar(
+                select(model)
+                .where(model.state == "pending")
+                .order_by(model.next_attempt_at, model.id)
+                .limit(1)
+            )
+
+    async def _register(self, tenant: Tenant, channel_id: UUID, hooks: adding.HookTokens) -> None:
+        purposes = {
+            "stk": hooks.stk,
+            "c2b_confirmation": hooks.confirmation,
+            "c2b_validation": hooks.validation,
+        }
+        async with self.services.owner.transaction() as session:
+            for purpose, token in purposes.items():
+                token_hash = sha256(token.encode()).digest()
+                await register_endpoint(
+                    session, tenant.id, token_hash, provider="mpesa", purpose=purpose, channel_id=channel_id
+                )
+
+
+@asynccontextmanager
+async def running_journey(
+    owner: OwnerDatabase,
+    tenants: list[Tenant],
+    client: redis.asyncio.Redis,
+    keys: Path,
+    networks: list[Network] | None = None,
+) -> AsyncIterator[Journey]:
+    """Everything a payment passes through, on real ports; `keys` is a folder for the master key."""
+    clock = MovingClock()
+    settings = SandboxSettings(
+        think_time_s=0.0, mail_port=None, clock=clock, timestamp_tolerance=timedelta(days=30)
+    )
+    timeout = httpx.Timeout(connect=2, read=READ_TIMEOUT_S, write=2, pool=2)
+    async with running_sandbox(settings) as sandbox, open_client(timeout) as http:
+        await _catalog(owner, sandbox.mpesa_url)
+        for tenant in tenants:
+            await register(owner, tenant.ref)
+        registry = Registry({tenant.id: tenant.ref for tenant in tenants})
+        engines = TenantEngines(16)
+        services = Services(
+            owner=owner,
+            tenants=Tenants(registry, engines, RecordedSignals()),
+            feed=cast("Any", None),
+            keyring=await _keyring(registry, keys),
+            limits=RateLimits(client),
+            tokens=cast("Any", None),
+            policy=Policy(),
+            clock=clock,
+        )
+        providers = Providers(services, Outside(http, ProcessTokens(clock), clock))
+        handlers = [
+            *payment_handlers(providers),
+            *inbox_handlers(providers),
+            *channel_handlers(providers),
+            *forwarding_handlers(),
+        ]
+        journey = Journey(services, registry, sandbox, clock, Runner(services, by_kind(handlers)))
+        async with serving(Starlette(routes=Hooks(services, networks or []).routes())) as url:
+            journey.url = url
+            services.policy = Policy(public_url=url)
+            yield journey
+        await engines.close()
+
+
+async def _catalog(owner: OwnerDatabase, sandbox_url: str) -> None:
+    async with owner.transaction() as session:
+        await ensure_catalog(session)
+        await point_provider_at(session, "mpesa", sandbox_url)
+
+
+async def _keyring(registry: Registry, keys: Path) -> Keyring:
+    wrapped: dict[UUID, list[WrappedKey]] = {}
+
+    async def load(tenant_id: UUID) -> list[WrappedKey]:
+        return wrapped[tenant_id]
+
+    keyring = Keyring(load, LocalKeyWrapper.made_if_missing(keys / "master.key"))
+    for tenant_id in registry.refs:
+        wrapped[tenant_id] = [await keyring.new_wrapped_key()]
+    return keyring
