@@ -22,6 +22,8 @@ class Callers:
     """Who may call the toy application, by token; tests add and remove them."""
 
     by_token: dict[str, Principal] = field(default_factory=dict)
+    failure: Exception | None = None
+    """What happens to every caller, if anything."""
 
     def add(self, token: str, *scopes: Scope, expires_at: datetime | None = None) -> None:
         self.by_token[token] = Principal(
@@ -29,6 +31,8 @@ class Callers:
         )
 
     async def context_of(self, connection: HTTPConnection, authorization: str | None) -> ToyContext:
+        if self.failure is not None:
+            raise self.failure
         if authorization is None:
             return ToyContext()
         principal = self.by_token.get(authorization.removeprefix("Bearer "))
