@@ -17,7 +17,7 @@ from integrations.wire_json import Json, read_json
 
 TIMEOUT: Final = httpx.Timeout(connect=5, read=30, write=10, pool=2)
 LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=20)
-DEADLINE_S: Final = 45.0
+DEADLINE_S: Final = 35.0
 """Of one whole call: a server that drips its answer would outlive any read timeout, and the job."""
 RESPONSE_BYTES_MAX: Final = 1_000_000
 
@@ -59,6 +59,7 @@ class Outgoing:
     """Ours, for OutcomeUnknown."""
     headers: dict[str, str] = field(repr=False)
     body: dict[str, str | int] | None = field(default=None, repr=False)
+    deadline_s: float = DEADLINE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ async def send(http: httpx.AsyncClient, outgoing: Outgoing, log: CallLog) -> Rep
 
 async def _exchange(http: httpx.AsyncClient, outgoing: Outgoing) -> Reply:
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(outgoing.deadline_s):
             return await _read(http, outgoing)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise ProviderUnavailable(f"no connection: {type(error).__name__}") from error

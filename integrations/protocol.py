@@ -1,6 +1,6 @@
 """What jobs may ask of an adapter, and what adapters tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -19,7 +19,7 @@ class Prompt:
     """Ours, as the payer sees it: at most 12 letters and digits."""
     description: str
     """Shortened by the adapter to what the provider takes."""
-    callback_url: str
+    callback_url: str = field(repr=False)
     """Of this prompt alone, with an unguessable part; never logged."""
 
 

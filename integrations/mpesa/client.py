@@ -1,6 +1,8 @@
 """Speaks Daraja for one short code of one tenant."""
 
+import asyncio
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -42,6 +44,11 @@ KEYS_REFUSED: Final = "M-Pesa refuses the consumer key and secret. Check them, a
 REFUSED_STATUSES: Final = (400, 401)
 """[ASSUMED] How a bad key pair is refused; the body may be empty."""
 
+TOKEN_DEADLINE_S: Final = 8.0
+TOKEN_PATIENCE_S: Final = 10.0
+"""For a token, waiting for rivals included."""
+RENEWAL_PATIENCE_S: Final = 10.0
+"""A token refused later is not renewed: a job of 60 s is cut off, which leaves the outcome unknown."""
 _LIFETIME: Final = re.compile(r"[0-9]{1,6}")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,8192}")
 
@@ -175,13 +182,23 @@ class MpesaClient:
         self, operation: str, path: str, body: dict[str, str | int], reference: str
     ) -> Reply:
         """Send under a token; where Daraja turns the token down, once more under a newer one."""
-        token = await self._tokens.token(self._token_key, self._fetch_token)
+        started = time.monotonic()
+        token = await self._token()
         reply = await self._send(operation, path, body, reference, token)
         answer = read_answer(reply)
         if not isinstance(answer, Fault) or not answer.is_about_token:
             return reply
-        token = await self._tokens.token(self._token_key, self._fetch_token, refused=token)
+        if time.monotonic() - started > RENEWAL_PATIENCE_S:
+            raise ProviderUnavailable(str(answer))
+        token = await self._token(refused=token)
         return await self._send(operation, path, body, reference, token)
+
+    async def _token(self, refused: str | None = None) -> str:
+        try:
+            async with asyncio.timeout(TOKEN_PATIENCE_S):
+                return await self._tokens.token(self._token_key, self._fetch_token, refused)
+        except TimeoutError as error:
+            raise ProviderUnavailable("no token in time") from error
 
     async def _send(
         self, operation: str, path: str, body: dict[str, str | int], reference: str, token: str
@@ -205,6 +222,7 @@ class MpesaClient:
             url=f"{self._base_url}{self._paths.token}",
             reference="token",
             headers={"authorization": f"Basic {self._credentials.basic}"},
+            deadline_s=TOKEN_DEADLINE_S,
         )
         asked_at = self._clock()
         try:

@@ -1,5 +1,13 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from integrations.errors import OutcomeUnknown
 from integrations.http import (
@@ -12,6 +20,9 @@ from integrations.http import (
     send,
 )
 from tests.integrations.scripted import answer, scripted_server
+from tests.sandbox import serving
+
+DRIP_S = 0.05
 
 
 def post(url: str) -> Outgoing:
@@ -47,6 +58,20 @@ async def test_an_answer_without_end_is_cut_off(http: httpx.AsyncClient) -> None
     async with scripted_server(answer(200, b"x" * (RESPONSE_BYTES_MAX + 1))) as server:
         with pytest.raises(OutcomeUnknown, match="no end"):
             await send(http, post(server.url), ignore_call)
+
+
+async def test_an_answer_that_drips_is_given_up_at_the_deadline(http: httpx.AsyncClient) -> None:
+    async def drip(_: Request) -> Response:
+        return StreamingResponse(drops())
+
+    async def drops() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(DRIP_S)
+
+    async with serving(Starlette(routes=[Route("/", drip, methods=["POST"])])) as url:
+        with pytest.raises(OutcomeUnknown, match="TimeoutError"):
+            await send(http, replace(post(url), deadline_s=0.3), ignore_call)
 
 
 async def test_a_redirect_is_an_answer_and_not_followed(http: httpx.AsyncClient) -> None:
