@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from core.ids import Kind, outside
 from core.pages import Page, PageRequest
+from core.tenant import TenantStatus
 from owner_db.audit.models import OwnerAudit
 from owner_db.catalog.providers import Provider, enabled_providers
 from owner_db.tenants import suspending
@@ -22,7 +23,6 @@ from resolvers.reasons import required_reason
 from tenancy.audit import acting, record_audit
 from tenancy.context import OwnerContext
 from tenancy.dead_letters import DeadLetter, dead_letters, requeue
-from tenancy.directory import TenantStatus
 from tenancy.errors import TenantUnknown
 from tenancy.roles import Role, Scope
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from core.errors import InvalidInput
 from core.ids import Kind, outside
+from core.tenant import TenantKind, TenantStatus
 from owner_db.tenants.models import Tenant
 from owner_db.tenants.registering import NewTenant, register_tenant
 from owner_db.users.errors import EmailNotVerified, NotAMember, RegistrationClosed
@@ -19,7 +20,6 @@ from owner_db.users.signing_in import add_user, new_account, normalised_email
 from resolvers.sessions import SignedIn, by_user, signed_in
 from tenancy.audit import Actor, acting, record_audit
 from tenancy.context import TenantContext
-from tenancy.directory import TenantKind, TenantStatus
 from tenancy.errors import NotSignedIn
 from tenancy.keyring import WrappedKey
 from tenancy.roles import Role

@@ -6,11 +6,11 @@ import strawberry
 from strawberry.types import Info
 
 from core.ids import Kind, outside
+from core.tenant import TenantKind, TenantStatus
 from resolvers import current_tenant
 from resolvers.current_tenant import CurrentTenant
 from schema.connections import Node
 from tenancy.context import TenantContext
-from tenancy.directory import TenantKind, TenantStatus
 
 
 @strawberry.type(description="One business with a database of its own.")

@@ -9,6 +9,7 @@ from strawberry.types import Info
 
 from core.currency import Currency
 from core.ids import Kind, inside, outside
+from core.tenant import TenantStatus
 from owner_db.audit.models import OwnerAudit
 from owner_db.catalog.providers import Provider
 from owner_db.tenants.errors import StepNotPossible, TenantNotFound
@@ -26,7 +27,6 @@ from schema.registering import RegisteredTenant
 from schema.scalars import BigInt
 from schema.sessions import User
 from tenancy.context import OwnerContext
-from tenancy.directory import TenantStatus
 from tenancy.errors import TenantUnknown
 
 TenantIdArgument = Annotated[strawberry.ID, strawberry.argument(description="A business; starts with ten_.")]

@@ -8,6 +8,7 @@ import strawberry
 from strawberry.types import Info
 
 from core.ids import Kind, inside, outside
+from core.tenant import TenantKind, TenantStatus
 from owner_db.tenants.errors import NoServerHasRoom, SlugTaken
 from owner_db.tenants.models import Tenant as TenantRow
 from owner_db.users.errors import EmailNotVerified, EmailTaken, RegistrationClosed, TooManyTenants
@@ -16,7 +17,6 @@ from schema.errors import Error, InvalidInputError, NotSignedInError, RateLimite
 from schema.scalars import api_enum
 from schema.sessions import LinkInvalidError, SessionTokens, User, WeakPasswordError
 from tenancy.context import TenantContext
-from tenancy.directory import TenantKind, TenantStatus
 from tenancy.roles import Role
 
 TenantKindEnum = api_enum(

@@ -15,6 +15,7 @@ from core.currency import Currency
 from core.ids import Kind, inside, outside
 from core.money import Money
 from core.phone import Phone
+from core.tenant import TenantKind, TenantStatus
 from integrations.sandbox.demo import (
     DEMO_CONSUMER_KEY,
     DEMO_CONSUMER_SECRET,
@@ -27,7 +28,6 @@ from owner_db.users.signing_in import add_user, new_account
 from resolvers import api_keys, channels, channels_feed, payments, payments_feed, registering, stores
 from server.compose import Process
 from tenancy.context import Principal, RequestInfo, TenantContext
-from tenancy.directory import TenantKind, TenantStatus
 from tenancy.roles import ROLE_SCOPES, PlatformRole, Role
 from tenancy.sessions import OwnerDatabase
 from tenant_db.channels.adding import NewChannel

@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -13,6 +12,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from core.tenant import TenantStatus
 from tenancy.errors import TenantUnknown
 from tenancy.flights import Flights
 from tenancy.subscriptions import Subscriptions
@@ -28,31 +28,6 @@ START_TIMEOUT_S: Final = 10.0
 Remembered = TypeVar("Remembered")
 
 _log = structlog.get_logger()
-
-
-class TenantStatus(StrEnum):
-    """Where a tenant is in its life: the steps of provisioning, then service, then closing."""
-
-    REQUESTED = "requested"
-    DATABASE_CREATED = "database_created"
-    GRANTED = "granted"
-    VERIFIED = "verified"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    MOVING = "moving"
-    CLOSING = "closing"
-    DELETED = "deleted"
-    FAILED = "failed"
-
-
-class TenantKind(StrEnum):
-    """What sort of business a tenant is."""
-
-    INDIVIDUAL = "individual"
-    HOUSEHOLD = "household"
-    SMALL_BUSINESS = "small_business"
-    ENTERPRISE = "enterprise"
-    HOLDING = "holding"
 
 
 @dataclass(frozen=True, slots=True)

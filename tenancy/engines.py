@@ -10,9 +10,10 @@ from uuid import UUID
 
 import asyncpg
 
+from core.tenant import TenantStatus
 from tenancy.budget import Budget
 from tenancy.connections import Connector, mend
-from tenancy.directory import TenantDirectory, TenantRef, TenantStatus
+from tenancy.directory import TenantDirectory, TenantRef
 from tenancy.errors import TenantMigrating, TenantNotServed, TenantSuspended, TenantUnavailable, TenantUnknown
 from tenancy.sessions import Signals, Tenant
 from tenancy.slots import Slot

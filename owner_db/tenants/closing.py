@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from core.ids import Kind, outside
+from core.tenant import TenantStatus
 from owner_db.tenants.errors import StepNotPossible, TenantHasOpenMatters
 from owner_db.tenants.models import DatabaseServer, Tenant
 from owner_db.tenants.provisioning import Invalidate
 from owner_db.tenants.servers import Servers
 from owner_db.tenants.suspending import advance, locked
 from tenancy.audit import Actor, record_audit
-from tenancy.directory import TenantStatus
 from tenancy.sessions import OwnerDatabase
 
 RETENTION: Final = timedelta(days=30)

@@ -9,12 +9,13 @@ from sqlalchemy.dialects.postgresql import insert
 from core.clock import utc_now
 from core.errors import InvalidInput
 from core.ids import Kind, inside
+from core.tenant import TenantStatus
 from owner_db.tenants.errors import TenantNotFound
 from owner_db.tenants.models import DatabaseServer, DirtyTenant, Tenant
 from owner_db.tenants.rules import parse_code
 from owner_db.tenants.servers import Servers
 from owner_db.tiers.models import Tier
-from tenancy.directory import TenantRef, TenantStatus
+from tenancy.directory import TenantRef
 from tenancy.sessions import OwnerDatabase
 
 

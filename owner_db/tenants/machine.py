@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from tenancy.directory import TenantStatus as S
+from core.tenant import TenantStatus as S
 
 PROVISIONING: Final = (S.REQUESTED, S.DATABASE_CREATED, S.GRANTED, S.VERIFIED)
 """The steps on the way to being active, each safe to repeat."""

@@ -7,8 +7,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.clock import utc_now
+from core.tenant import TenantKind, TenantStatus
 from tenancy.columns import Keyed, OwnerModel, one_of
-from tenancy.directory import TenantKind, TenantStatus
 
 
 class DatabaseServer(Keyed, OwnerModel):

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from core.tenant import TenantStatus
 from owner_db.tenants.errors import NoServerHasRoom
 from owner_db.tenants.models import DatabaseServer, Tenant
-from tenancy.directory import TenantStatus
 from tenancy.sessions import OwnerSession
 
 

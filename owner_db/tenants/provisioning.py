@@ -9,6 +9,7 @@ import asyncpg
 from sqlalchemy import select, update
 
 from core.clock import utc_now
+from core.tenant import TenantStatus
 from owner_db.tenants.errors import ProvisioningFailed, ServerUnreachable, TenantNotFound
 from owner_db.tenants.machine import PROVISIONING
 from owner_db.tenants.models import DatabaseServer, Tenant
@@ -16,7 +17,6 @@ from owner_db.tenants.servers import UNREACHABLE, Servers
 from owner_db.tenants.slots import provisioning_slot
 from owner_db.tenants.templates import Template, ensure_template, template_catalogue
 from tenancy.catalogue import catalogue, catalogue_hash, differences
-from tenancy.directory import TenantStatus
 from tenancy.sessions import OwnerDatabase
 
 CONNECTIONS_PER_TENANT_MAX: Final = 60

@@ -7,6 +7,7 @@ import asyncpg
 from sqlalchemy import delete, update
 
 from core.ids import Kind, outside
+from core.tenant import TenantStatus
 from owner_db.tenants.closing import RETENTION, OpenMatters
 from owner_db.tenants.errors import RetentionNotOver, ServerUnreachable, StepNotPossible, TenantHasOpenMatters
 from owner_db.tenants.models import DatabaseServer, DirtyTenant, HookEndpoint, ShortCode, Tenant, TenantKey
@@ -15,7 +16,6 @@ from owner_db.tenants.servers import UNREACHABLE, Servers
 from owner_db.tenants.suspending import advance, locked
 from owner_db.users.models import ApiKey, Membership
 from tenancy.audit import Actor, record_audit
-from tenancy.directory import TenantStatus
 from tenancy.sessions import OwnerDatabase, OwnerSession
 
 

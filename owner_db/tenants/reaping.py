@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import exists, select
 
+from core.tenant import TenantStatus
 from owner_db.tenants.models import HookEndpoint, Tenant
 from owner_db.users.models import ApiKey, Membership, User
-from tenancy.directory import TenantStatus
 from tenancy.sessions import OwnerDatabase
 
 UNUSED_AFTER: Final = timedelta(hours=24)

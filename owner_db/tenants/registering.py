@@ -9,13 +9,13 @@ from sqlalchemy import func, select, text
 
 from core.errors import InvalidInput
 from core.ids import new_id
+from core.tenant import TenantKind, TenantStatus
 from owner_db.tenants.errors import SlugTaken
 from owner_db.tenants.models import Tenant, TenantKey
 from owner_db.tenants.placing import place
 from owner_db.tenants.rules import code_of, require_slug, slug_from
 from owner_db.tiers.reading import tier_by_code
 from owner_db.users.errors import TooManyTenants
-from tenancy.directory import TenantKind, TenantStatus
 from tenancy.keyring import WrappedKey
 from tenancy.outbox import announce
 from tenancy.sessions import OwnerSession

@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from core.ids import Kind, outside
+from core.tenant import TenantStatus
 from owner_db.tenants.errors import StepNotPossible, TenantNotFound
 from owner_db.tenants.machine import NEXT
 from owner_db.tenants.models import Tenant
 from owner_db.tenants.provisioning import Invalidate
 from tenancy.audit import Actor, record_audit
-from tenancy.directory import TenantStatus
 from tenancy.sessions import OwnerDatabase, OwnerSession
 
 

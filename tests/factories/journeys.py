@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from core.clock import utc_now
 from core.ids import new_id
+from core.tenant import TenantStatus
 from integrations.http import open_client
 from integrations.mpesa.tokens import ProcessTokens
 from integrations.registry import Outside
@@ -36,7 +37,7 @@ from server.hooks import Hooks
 from server.settings import Network
 from tenancy.columns import OutboxColumns
 from tenancy.context import Policy, Services
-from tenancy.directory import TenantRef, TenantStatus
+from tenancy.directory import TenantRef
 from tenancy.engines import TenantEngines, Tenants
 from tenancy.errors import TenantUnknown
 from tenancy.keyring import Keyring, WrappedKey
@@ -104,6 +105,7 @@ class Journey:
     sandbox: RunningSandbox
     clock: MovingClock
     runner: Runner
+    providers: Providers
     url: str = ""
     shops: dict[UUID, Shop] = field(default_factory=dict)
 
@@ -256,7 +258,7 @@ async def running_journey(
             *channel_handlers(providers),
             *forwarding_handlers(),
         ]
-        journey = Journey(services, registry, sandbox, clock, Runner(services, by_kind(handlers)))
+        journey = Journey(services, registry, sandbox, clock, Runner(services, by_kind(handlers)), providers)
         async with serving(Starlette(routes=Hooks(services, networks or []).routes())) as url:
             journey.url = url
             services.policy = Policy(public_url=url)

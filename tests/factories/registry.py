@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from core.tenant import TenantKind, TenantStatus
 from owner_db.catalog.seeding import ensure_catalog
 from owner_db.tenants.models import Tenant
 from owner_db.tenants.provisioning import provision
 from owner_db.tenants.registering import NewTenant, register_tenant
 from owner_db.tenants.servers import NewServer, Servers, ensure_server
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE
-from tenancy.directory import TenantKind, TenantStatus
 from tenancy.keyring import WrappedKey
 from tenancy.sessions import OwnerDatabase
 from tests.databases import PostgresServer

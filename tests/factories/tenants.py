@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from core.clock import utc_now
 from core.ids import new_id
+from core.tenant import TenantKind, TenantStatus
 from owner_db.tenants.models import DatabaseServer
 from owner_db.tenants.models import Tenant as TenantRow
 from owner_db.tiers.models import Tier
-from tenancy.directory import TenantKind, TenantRef, TenantStatus
+from tenancy.directory import TenantRef
 from tenancy.migrations import Which, head
 from tenancy.sessions import OwnerDatabase
 

@@ -12,12 +12,13 @@ import pytest
 import redis.asyncio
 
 from core.clock import utc_now
+from core.tenant import TenantStatus
 from jobs.work import Handler, Result, Work
 from jobs.worker import run_worker
 from owner_db.tenants.directory import mark_dirty
 from tenancy.columns import OutboxColumns
 from tenancy.context import Policy, Services
-from tenancy.directory import TenantRef, TenantStatus
+from tenancy.directory import TenantRef
 from tenancy.engines import TenantEngines, Tenants
 from tenancy.errors import TenantUnknown
 from tenancy.outbox import announce

@@ -9,11 +9,11 @@ import redis.asyncio
 from sqlalchemy import select
 
 from core.clock import utc_now
+from core.tenant import TenantStatus
 from jobs.cron import Periodic, run_if_free
 from jobs.sweeping import Sweeper
 from owner_db.tenants.directory import mark_dirty
 from owner_db.tenants.models import DirtyTenant
-from tenancy.directory import TenantStatus
 from tenancy.engines import Tenants
 from tenancy.errors import Capacity
 from tenancy.sessions import OwnerDatabase, Tenant

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from core.tenant import TenantStatus
 from jobs.run import Runner
 from jobs.work import Dead, Done, Handler, Later, backoff, by_kind
 from tenancy.context import Services
-from tenancy.directory import TenantStatus
 from tenancy.sessions import OwnerDatabase, Tenant
 from tests.jobs.conftest import Hand, MovingClock, Registry, Working, leave, row_of
 
