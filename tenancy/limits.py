@@ -6,6 +6,7 @@ Both live in Redis, so that all server processes share them. Keys start with the
 
 import asyncio
 import math
+import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -149,7 +150,7 @@ class RateLimits:
         """
         scope = "global" if tenant_id is None else f"t:{tenant_id}"
         place = f"{scope}:window:{name}:{sha256(key.encode()).hexdigest()[:32]}"
-        unique = f"{time.time_ns()}:{id(object())}"
+        unique = secrets.token_hex(8)
         try:
             wait_ms = await self._window(keys=[place], args=[limit, per_s * 1000, cost, unique])
         except (RedisError, OSError) as error:
