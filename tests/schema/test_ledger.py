@@ -17,7 +17,8 @@ from tests.factories.stores import make_store
 
 ACCOUNTS = """
 { ledgerAccounts { nodes {
-  id code currency normalSide custody closedAt total { amountMinor } reserved { amountMinor } available { amount }
+  id code currency normalSide custody closedAt
+  total { amountMinor } reserved { amountMinor } available { amount }
 } } }
 """
 TRANSFERS = """
