@@ -115,6 +115,10 @@ class Providers:
         collector = collector_for(opened, self.outside, calls)
         return Route(opened, collector, secrets, provider.settings, calls)
 
+    def forget_catalog(self) -> None:
+        """Read the catalog again at the next job."""
+        self._catalog.clear()
+
     async def _provider(self, code: str) -> Provider:
         until, provider = self._catalog.get(code, (0.0, None))
         if provider is None or time.monotonic() >= until:

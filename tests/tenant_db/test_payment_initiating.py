@@ -1,6 +1,7 @@
 """A payment is written only where it can be collected, and one order is never collected twice."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, text
@@ -46,7 +47,7 @@ from tests.factories.payments import (
 from tests.racing import race
 
 
-async def refused(tenant: Tenant, shop: Shop, **changes: object) -> DomainError:
+async def refused(tenant: Tenant, shop: Shop, **changes: Any) -> DomainError:  # noqa: ANN401 - as initiate
     with pytest.raises(DomainError) as refusal:
         await initiate(tenant, shop, **changes)
     return refusal.value

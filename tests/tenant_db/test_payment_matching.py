@@ -1,6 +1,7 @@
 """Money told of by confirmation is credited once, or waits in suspense; never twice."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text, update
@@ -13,7 +14,7 @@ from tenancy.sessions import Tenant
 from tenant_db.channels.machine import ChannelKind
 from tenant_db.ledger.models import LedgerAccount
 from tenant_db.payments import submitting
-from tenant_db.payments.rules import Paid
+from tenant_db.payments.rules import Paid, Told
 from tenant_db.payments.settling import Verdict
 from tests.factories.payments import (
     AMOUNT,
@@ -100,8 +101,8 @@ async def test_money_under_our_reference_settles_whatever_we_had_believed(tenant
         if case in {"expired", "failed", "paid by query"}:
             await submitting.confirm(session, payment.id, checkout_id(payment), None)
     if case in {"expired", "failed", "paid by query"}:
-        answer = {"expired": SILENT, "failed": POOR, "paid by query": Paid()}[case]
-        await ask(tenant, payment, answer, utc_now() + LATER)
+        answers: dict[str, Told] = {"expired": SILENT, "failed": POOR, "paid by query": Paid()}
+        await ask(tenant, payment, answers[case], utc_now() + LATER)
 
     verdict = await confirm(tenant, told_of(shop, payment))
 
@@ -200,7 +201,7 @@ async def test_a_tills_money_is_known_by_amount_phone_and_time(tenant: Tenant) -
     ],
 )
 async def test_a_tills_money_of_another_payer_or_time_waits_in_suspense(
-    tenant: Tenant, changes: dict[str, object]
+    tenant: Tenant, changes: dict[str, Any]
 ) -> None:
     shop = await make_shop(tenant, kind=ChannelKind.TILL)
     payment, _ = await pend(tenant, shop)
