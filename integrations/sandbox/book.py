@@ -35,6 +35,8 @@ class StkRequest:
     """None until the payer has acted."""
     receipt: str | None = None
     """Set if and only if it was paid."""
+    acted_at: str = ""
+    """When, as Daraja writes it."""
     is_released: bool = False
     told: list[str] = field(default_factory=list)
     """What was sent about it, and how it was answered: `callback 0: 200`, `confirmation: 200`."""

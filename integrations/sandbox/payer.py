@@ -86,6 +86,7 @@ class Payers:
         await self._wait(request, self._settings.think_time_s if way.delay_s is None else way.delay_s)
         if request.result_code is None:
             request.result_code = way.result_code
+            request.acted_at = stamp(self._settings.clock())
             request.receipt = new_receipt() if way.result_code == "0" else None
             self._book.save(request)
         await self._wait(request, way.callback_delay_s)
@@ -117,9 +118,7 @@ class Payers:
         if way.callback == "contradicting":
             verdicts.append(("1032", None) if request.is_paid else ("0", new_receipt()))
         for verdict, receipt in verdicts:
-            answer = await self._post(
-                request.callback_url, callback_body(request, verdict, receipt, amount, self._now())
-            )
+            answer = await self._post(request.callback_url, callback_body(request, verdict, receipt, amount))
             request.told.append(f"callback {verdict}: {answer}")
             self._book.save(request)
 
@@ -136,7 +135,7 @@ class Payers:
             phone=request.phone,
             amount=f"{request.amount}.00",
             reference="" if is_till else request.reference,
-            paid_at=self._now(),
+            paid_at=request.acted_at,
         )
         body = self._confirmation(payment, "masked")
         if is_till:
@@ -175,9 +174,6 @@ class Payers:
             "LastName": "",
         }
 
-    def _now(self) -> str:
-        return stamp(self._settings.clock())
-
 
 def stamp(now: datetime) -> str:
     return now.astimezone(EAST_AFRICA_TIME).strftime(STAMP)
@@ -190,9 +186,7 @@ def mask(phone: str, masking: str) -> str:
     return phone if masking == "clear" else f"{phone[:4]} ***** {phone[-3:]}"
 
 
-def callback_body(
-    request: StkRequest, code: str, receipt: str | None, amount: int, paid_at: str
-) -> dict[str, Any]:
+def callback_body(request: StkRequest, code: str, receipt: str | None, amount: int) -> dict[str, Any]:
     """The callback of a prompt; a failure names nothing but its code."""
     told: dict[str, Any] = {
         "MerchantRequestID": request.merchant_request_id,
@@ -206,7 +200,7 @@ def callback_body(
                 {"Name": "Amount", "Value": amount},
                 {"Name": "MpesaReceiptNumber", "Value": receipt},
                 {"Name": "Balance"},
-                {"Name": "TransactionDate", "Value": int(paid_at)},
+                {"Name": "TransactionDate", "Value": int(request.acted_at)},
                 {"Name": "PhoneNumber", "Value": int(request.phone)},
             ]
         }

@@ -5,6 +5,7 @@ from integrations.errors import FailureReason, ProviderRejected, ProviderUnavail
 from integrations.mpesa.client import MpesaClient, Registration
 from integrations.mpesa.messages import MpesaCredentials, ShortCode
 from integrations.sandbox import demo
+from integrations.sandbox.refusals import Dropped
 from tests.integrations.conftest import DEMO_KEYS, PAYBILL, MakeClient
 from tests.integrations.scripted import answer, scripted_server
 from tests.sandbox import RunningSandbox
@@ -89,6 +90,26 @@ async def test_urls_are_registered_once_in_production(
 
     (registered,) = (await sandbox.book())["urls"]
     assert registered["confirmation_url"] == urls[0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "failure"),
+    [
+        (answer(400, {"errorCode": "400.002.02", "errorMessage": "Invalid ShortCode"}), ProviderRejected),
+        (answer(401, {"errorMessage": "Invalid API call as no apiproduct match found"}), ProviderRejected),
+        (answer(500, {"errorCode": "500.003.1001", "errorMessage": "Server error"}), ProviderUnavailable),
+        (answer(200, {"ResponseCode": "1"}), ProviderUnavailable),
+        (Dropped(), ProviderUnavailable),
+    ],
+)
+async def test_a_registration_that_fails_is_refused_or_may_be_repeated(
+    make_client: MakeClient, reply: Response, failure: type[Exception]
+) -> None:
+    async with scripted_server(reply) as server:
+        with pytest.raises(failure):
+            await make_client(base_url=server.url).register_urls(
+                "https://pay.example.com/c", "https://pay.example.com/v", "Cancelled"
+            )
 
 
 async def test_a_url_with_a_forbidden_word_is_not_registered(client: MpesaClient) -> None:

@@ -5,6 +5,7 @@ from integrations.errors import ProviderUnavailable
 from integrations.mpesa.client import MpesaClient
 from integrations.protocol import NotPaid, StillPending
 from integrations.sandbox.outcomes import RESULTS
+from integrations.sandbox.refusals import Dropped
 from tests.integrations.conftest import PROMPT, MakeClient
 from tests.integrations.scripted import answer, scripted_server
 from tests.sandbox import RunningSandbox
@@ -46,6 +47,7 @@ async def test_a_prompt_that_is_not_decided_is_still_pending(
         answer(200, {"ResultCode": "0", "CheckoutRequestID": "ws_CO_of_another_payment"}),
         answer(200, "<html>"),
         answer(500, ""),
+        Dropped(),
     ],
 )
 async def test_a_query_without_an_answer_says_nothing_about_the_payment(

@@ -74,6 +74,18 @@ async def test_a_failed_fetch_is_not_remembered(issuer: Issuer) -> None:
     assert await tokens.token("key", issuer.fetch) == "token-1"
 
 
+async def test_the_least_recently_used_token_is_forgotten_first(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.mpesa.tokens.TOKENS_MAX", 2)
+    tokens = ProcessTokens(issuer.clock)
+    for key in ("a", "b", "a", "c"):
+        await tokens.token(key, issuer.fetch)
+
+    assert await tokens.token("a", issuer.fetch) == "token-1"
+    assert await tokens.token("b", issuer.fetch) == "token-4"
+
+
 def test_a_key_pair_is_named_without_telling_it() -> None:
     key = token_key("https://api.example.com", "consumer", "s3cr3t")
 

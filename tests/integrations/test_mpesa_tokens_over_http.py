@@ -6,6 +6,7 @@ from starlette.responses import Response
 from integrations.errors import ProviderUnavailable
 from integrations.http import Call
 from integrations.mpesa.client import MpesaClient
+from integrations.sandbox.refusals import Dropped
 from tests.integrations.conftest import PROMPT, MakeClient, prompt_of
 from tests.integrations.scripted import answer, scripted_server
 from tests.sandbox import RunningSandbox
@@ -22,6 +23,7 @@ from tests.sandbox import RunningSandbox
         answer(200, {"expires_in": 3599}),
         answer(400, ""),
         answer(401, ""),
+        Dropped(),
     ],
 )
 async def test_without_a_token_nothing_was_sent(make_client: MakeClient, token: Response) -> None:

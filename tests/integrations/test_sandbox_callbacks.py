@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 from integrations.mpesa.client import MpesaClient
 from integrations.mpesa.events import read_c2b_confirmation, read_stk_result
+from integrations.mpesa.messages import MpesaCredentials, ShortCode
 from integrations.protocol import NotPaid, Paid
 from integrations.sandbox import demo
 from integrations.sandbox.settings import SandboxSettings
@@ -162,7 +164,12 @@ async def test_a_tills_confirmation_names_no_reference(
     assert (body["TransactionType"], body["BillRefNumber"]) == ("Customer Merchant Payment", "")
 
 
-@pytest.mark.parametrize(("masking", "number"), [("masked", "2547 ***** 001"), ("clear", "254700000001")])
+HASH = hashlib.sha256(b"254700000001").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("masking", "number"), [("masked", "2547 ***** 001"), ("clear", "254700000001"), ("hashed", HASH)]
+)
 async def test_a_payment_by_hand_is_confirmed(
     client: MpesaClient, sandbox: RunningSandbox, listener: Scripted, masking: str, number: str
 ) -> None:
@@ -174,6 +181,33 @@ async def test_a_payment_by_hand_is_confirmed(
     assert (body["TransID"], body["TransAmount"]) == (told["receipt"], "1000.50")
     assert (body["MSISDN"], body["BillRefNumber"]) == (number, "VIP001")
     assert told["told"] == ["confirmation: 200"]
+
+
+async def test_darajas_own_simulation_pays_by_hand(
+    client: MpesaClient, sandbox: RunningSandbox, listener: Scripted
+) -> None:
+    await register_urls(client, listener)
+    issued = await sandbox.http.get(
+        "/mpesa/oauth/v1/generate?grant_type=client_credentials",
+        auth=(demo.DEMO_CONSUMER_KEY, demo.DEMO_CONSUMER_SECRET),
+    )
+    payment = {
+        "ShortCode": demo.DEMO_PAYBILL,
+        "CommandID": "CustomerPayBillOnline",
+        "Amount": 10,
+        "Msisdn": "254700000001",
+        "BillRefNumber": "VIP001",
+    }
+
+    response = await sandbox.http.post(
+        "/mpesa/mpesa/c2b/v2/simulate",
+        json=payment,
+        headers={"authorization": f"Bearer {issued.json()['access_token']}"},
+    )
+
+    assert response.json()["ResponseCode"] == "0"
+    (body,) = await listener.messages(1, "/c")
+    assert (body["TransAmount"], body["BillRefNumber"]) == ("10.00", "VIP001")
 
 
 async def test_a_payment_that_validation_refuses_is_not_made(
@@ -208,6 +242,7 @@ async def test_a_restart_forgets_nothing_that_was_taken_or_paid(
 ) -> None:
     settings = SandboxSettings(think_time_s=0.0, mail_port=None, book_path=tmp_path / "book" / "mpesa.jsonl")
     async with running_sandbox(settings) as first:
+        await first.register_app("key", "secret", {"code": "600000", "passkey": "word"})
         client = make_client(base_url=first.mpesa_url)
         await register_urls(client, listener)
         await client.prompt(prompt_of(reference="PAID"))
@@ -225,3 +260,5 @@ async def test_a_restart_forgets_nothing_that_was_taken_or_paid(
         assert [paid["reference"] for paid in (await second.book())["paid"]] == ["PAID", "OPEN"]
     async with running_sandbox(settings) as third:
         assert len((await third.book())["paid"]) == 2
+        keys = MpesaCredentials("key", "secret", "word")
+        await make_client(keys, ShortCode.paybill("600000"), third.mpesa_url).prove_keys()
