@@ -73,12 +73,17 @@ NOT_HERE: Final = {
 
 
 def count_objects(data: object) -> int:
-    """Objects in an answer: what it really cost."""
-    if isinstance(data, dict):
-        return 1 + sum(count_objects(value) for value in data.values() if type(value) in _NESTED)
-    if isinstance(data, list):
-        return sum(count_objects(value) for value in data if type(value) in _NESTED)
-    return 0
+    """Objects in an answer, its root included: what it really cost."""
+    count = 0
+    waiting = [data]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            count += 1
+            waiting.extend(value for value in node.values() if type(value) in _NESTED)
+        elif isinstance(node, list):
+            waiting.extend(value for value in node if type(value) in _NESTED)
+    return count
 
 
 _NESTED: Final = frozenset({dict, list})

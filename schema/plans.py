@@ -91,13 +91,13 @@ def _object_writer(
     is_single = len(attributes) == 1
 
     def write(value: object) -> dict[str, object]:
-        if wanted is not None and type(value) is not wanted:
+        if value is None or (wanted is not None and type(value) is not wanted):
             raise NotPlain
         result = blank.copy()
         if read is None:
             return result
         items = (read(value),) if is_single else read(value)
-        for (name, as_is, step), item in zip(steps, items, strict=True):
+        for (name, as_is, step), item in zip(steps, items):  # noqa: B905 - made together, and it costs
             result[name] = item if type(item) is as_is else step(item)
         return result
 
@@ -130,26 +130,23 @@ def _write(kind: GraphQLOutputType, compile_child: Callable[[GraphQLObjectType],
         NotPlain: the type is abstract, or an object below has no plan.
     """
     if is_non_null_type(kind):
-        return _never_null(_write(kind.of_type, compile_child))
+        return _present(kind.of_type, compile_child)
+    return _nullable(_present(kind, compile_child))
+
+
+def _present(kind: GraphQLOutputType, compile_child: Callable[[GraphQLObjectType], Write | None]) -> Write:
+    """How a value that must be there is written: None raises."""
     if is_list_type(kind):
-        return _nullable(_list_writer(_write(kind.of_type, compile_child)))
+        return _list_writer(_write(kind.of_type, compile_child))
+    if isinstance(kind, CustomGraphQLEnumType):
+        return _enum_writer(kind)
     if is_leaf_type(kind):
-        return _leaf_writer(kind)
+        return _scalar_writer(kind)
     if is_object_type(kind):
         child = compile_child(kind)
         if child is not None:
-            return _nullable(child)
+            return child
     raise NotPlain
-
-
-def _never_null(write: Write) -> Write:
-    def written(value: object) -> object:
-        result = write(value)
-        if result is None:
-            raise NotPlain
-        return result
-
-    return written
 
 
 def _nullable(write: Write) -> Write:
@@ -169,15 +166,11 @@ def _list_writer(write: Write) -> Write:
     return written
 
 
-def _leaf_writer(kind: GraphQLLeafType) -> Write:
-    if isinstance(kind, CustomGraphQLEnumType):
-        return _enum_writer(kind)
+def _scalar_writer(kind: GraphQLLeafType) -> Write:
     coerce = kind.coerce_output_value
 
     def written(value: object) -> object:
-        if value is None:
-            return None
-        result = coerce(value)
+        result = None if value is None else coerce(value)
         if result is None:
             raise NotPlain
         return result
@@ -187,11 +180,8 @@ def _leaf_writer(kind: GraphQLLeafType) -> Write:
 
 def _enum_writer(kind: CustomGraphQLEnumType) -> Write:
     names: dict[object, str] = {kind.wrapped_cls(value.value): name for name, value in kind.values.items()}
-
-    def written(value: object) -> str | None:
-        return None if value is None else names[value]
-
-    return written
+    # What is no member raises KeyError or TypeError, and the executor says so.
+    return names.__getitem__
 
 
 _AS_IS: Final[Mapping[str, type]] = {
