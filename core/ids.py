@@ -39,6 +39,7 @@ class Kind(StrEnum):
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 """Each ten bits as two digits of Crockford's base 32."""
+_PREFIXES: Final = {kind: f"{kind.value}_" for kind in Kind}
 _SHIFTS: Final = tuple(range(120, -1, -10))
 
 
@@ -52,7 +53,7 @@ def outside(kind: Kind, id: UUID) -> str:
     # Pages have dozens of ids: three times as fast as the library, whose word is compared in a test.
     bits, pairs = id.int, _PAIRS
     digits = [pairs[bits >> shift & 1023] for shift in _SHIFTS]
-    return f"{kind.value}_{''.join(digits)}"
+    return f"{_PREFIXES[kind]}{''.join(digits)}"
 
 
 def inside(kind: Kind, text: str) -> UUID:

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
+from functools import lru_cache
+from typing import Final, cast
 from uuid import UUID
 
 import strawberry
@@ -32,6 +33,8 @@ from tenant_db.payments.errors import (
     WrongCurrency,
 )
 from tenant_db.payments.machine import PaymentStatus
+
+NAMES_KEPT_MAX: Final = 4_096
 
 api_enum(
     PaymentStatus,
@@ -128,6 +131,17 @@ REFUSALS = (
 )
 
 
+# The rows of a page name the same few stores and channels again and again.
+@lru_cache(maxsize=NAMES_KEPT_MAX)
+def _store_shown(id: UUID) -> strawberry.ID:
+    return strawberry.ID(outside(Kind.STORE, id))
+
+
+@lru_cache(maxsize=NAMES_KEPT_MAX)
+def _channel_shown(id: UUID) -> strawberry.ID:
+    return strawberry.ID(outside(Kind.CHANNEL, id))
+
+
 class _Amount:
     """Has the attributes of Money; the decimal is made only where it is asked for."""
 
@@ -210,8 +224,8 @@ class Payment(Node):
             expires_at=view.expires_at,
             submitted_at=view.submitted_at,
             settled_at=view.settled_at,
-            store_id=strawberry.ID(outside(Kind.STORE, view.store_id)),
-            channel_id=strawberry.ID(outside(Kind.CHANNEL, view.channel_id)),
+            store_id=_store_shown(view.store_id),
+            channel_id=_channel_shown(view.channel_id),
             _store_id=view.store_id,
             _channel_id=view.channel_id,
         )
