@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +18,26 @@ BACKOFF_MAX_S: Final = 5.0
 FAILURES: Final = (RedisError, OSError, TimeoutError)
 
 _log = structlog.get_logger()
+
+
+class ConnectionReplaced(RedisError):
+    """The client has connected again by itself: what was published meanwhile is gone."""
+
+
+class _OneConnection(PubSub):
+    """Fails where redis-py would connect again and go on as if nothing had been missed."""
+
+    async def open(self) -> None:
+        await self.connect()  # type: ignore[no-untyped-call] # redis-py has no types here
+
+    async def on_connect(self, _: object) -> None:
+        """Called at each connection after the first."""
+        raise ConnectionReplaced
+
+    async def give_up(self) -> None:
+        """Close the connection, so that whoever reads from it notices."""
+        if self.connection is not None:
+            await self.connection.disconnect(nowait=True)
 
 
 class Subscriptions:
@@ -39,7 +59,7 @@ class Subscriptions:
         self._wanted: dict[str, asyncio.Event] = {}
         # A channel that left and came back is waiting for two acknowledgements; only the last counts.
         self._unacknowledged: Counter[str] = Counter()
-        self._pubsub: PubSub | None = None
+        self._pubsub: _OneConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._has_gap = False
 
@@ -57,9 +77,7 @@ class Subscriptions:
         """Unsubscribe; nothing is delivered from now on."""
         self._wanted.pop(channel, None)
         if self._pubsub is not None:
-            # A broken connection is the reader's to notice; it subscribes to what is wanted then.
-            with suppress(*FAILURES):
-                await self._pubsub.unsubscribe(channel)
+            await self._send(self._pubsub, self._pubsub.unsubscribe(channel))
 
     async def close(self) -> None:
         """Stop listening."""
@@ -73,8 +91,8 @@ class Subscriptions:
         backoff_s = BACKOFF_FIRST_S
         while True:
             try:
-                async with self._client.pubsub() as pubsub:
-                    await pubsub.connect()
+                async with _OneConnection(self._client.connection_pool) as pubsub:
+                    await pubsub.open()
                     self._pubsub = pubsub
                     await self._subscribe_again()
                     backoff_s = BACKOFF_FIRST_S
@@ -99,10 +117,17 @@ class Subscriptions:
     async def _send_subscribe(self, channels: list[str]) -> None:
         if self._pubsub is not None:
             self._unacknowledged.update(channels)
-            with suppress(*FAILURES):
-                await self._pubsub.subscribe(*channels)
+            await self._send(self._pubsub, self._pubsub.subscribe(*channels))
 
-    async def _deliver(self, pubsub: PubSub) -> None:
+    async def _send(self, pubsub: _OneConnection, command: Awaitable[object]) -> None:
+        """Send; where that fails, the reader connects again and subscribes to what is wanted then."""
+        try:
+            await command
+        except FAILURES:
+            with suppress(*FAILURES):
+                await pubsub.give_up()
+
+    async def _deliver(self, pubsub: _OneConnection) -> None:
         is_silent = False
         while True:
             message = await pubsub.get_message(timeout=HEARTBEAT_S)

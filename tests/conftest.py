@@ -11,6 +11,10 @@ from uuid import UUID
 import pytest
 import redis.asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.clock import utc_now
@@ -34,6 +38,7 @@ from tests.factories.tenants import register, tenant_ref
 
 CONNECTIONS: Final = 24
 """Of one test's engine: races need a connection for each rival."""
+REDIS_RETRIES: Final = 5
 
 
 class RecordedSignals:
@@ -76,7 +81,12 @@ async def redis_url(worker_name: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def redis_client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
     """An empty Redis."""
-    client = redis.asyncio.Redis.from_url(redis_url)
+    # With the retries that a server has, which hide a lost connection from who doesn't look.
+    client = redis.asyncio.Redis.from_url(
+        redis_url,
+        retry=Retry(ExponentialBackoff(), REDIS_RETRIES),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+    )
     await client.flushdb()
     yield client
     await client.aclose()
