@@ -28,42 +28,54 @@ def create_sandbox(settings: SandboxSettings) -> Starlette:
     Serve it on loopback only: whoever reaches it may pay anything. Its base URL for the adapter is
     `{sandbox_url}/mpesa`. The mailbox's port is `app.state.mailbox.port`.
     """
-    journal = Journal(settings.book_path)
-    apps, book = Apps(journal), Book(journal)
-    http = httpx.AsyncClient(timeout=settings.callback_timeout_s, trust_env=False)
-    payers = Payers(settings, book, http)
-    daraja = Daraja(settings, apps, book, payers)
-    control = Control(settings=settings, apps=apps, book=book, payers=payers, daraja=daraja, journal=journal)
-    mailbox = Mailbox(settings.clock, settings.messages_max)
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        records = journal.load()
-        apps.load(records.get("app", {}))
-        book.load(records)
-        if settings.mail_port is not None:
-            await mailbox.open(settings.mail_host, settings.mail_port)
-        payers.resume()
-        yield
-        await payers.stop()
-        await mailbox.close()
-        await http.aclose()
-        journal.close()
-
-    async def home(_: Request) -> Response:
-        return HTMLResponse(home_page(mailbox.port))
-
+    sandbox = _Sandbox(settings)
     app = Starlette(
         routes=[
-            Route("/", home),
-            *mailbox.routes(),
-            Mount("/_control", routes=control.routes()),
-            Mount("/mpesa", routes=daraja.routes()),
+            Route("/", sandbox.show_home),
+            *sandbox.mailbox.routes(),
+            Mount("/_control", routes=sandbox.control.routes()),
+            Mount("/mpesa", routes=sandbox.daraja.routes()),
         ],
-        lifespan=lifespan,
+        lifespan=sandbox.lifespan,
     )
-    app.state.mailbox = mailbox
+    app.state.mailbox = sandbox.mailbox
     return app
+
+
+class _Sandbox:
+    def __init__(self, settings: SandboxSettings) -> None:
+        self._settings = settings
+        self._journal = Journal(settings.book_path)
+        self._apps, self._book = Apps(self._journal), Book(self._journal)
+        self._http = httpx.AsyncClient(timeout=settings.callback_timeout_s, trust_env=False)
+        self._payers = Payers(settings, self._book, self._http)
+        self.daraja = Daraja(settings, self._apps, self._book, self._payers)
+        self.control = Control(
+            settings=settings,
+            apps=self._apps,
+            book=self._book,
+            payers=self._payers,
+            daraja=self.daraja,
+            journal=self._journal,
+        )
+        self.mailbox = Mailbox(settings.clock, settings.messages_max)
+
+    @asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        records = self._journal.load()
+        self._apps.load(records.get("app", {}))
+        self._book.load(records)
+        if self._settings.mail_port is not None:
+            await self.mailbox.open(self._settings.mail_host, self._settings.mail_port)
+        self._payers.resume()
+        yield
+        await self._payers.stop()
+        await self.mailbox.close()
+        await self._http.aclose()
+        self._journal.close()
+
+    async def show_home(self, _: Request) -> Response:
+        return HTMLResponse(home_page(self.mailbox.port))
 
 
 def home_page(mail_port: int | None) -> str:
