@@ -148,6 +148,7 @@ async def _ask(work: Work, providers: Providers, inbox_id: UUID, ruling: _Ruling
         return Later(backoff(work.attempt), str(error))
     async with work.tenant.transaction() as session:
         route.calls.write(session, settled.payment_id)
+    route.calls.forget()
     if isinstance(answer, StillPending):
         return Later(backoff(work.attempt), "the provider has not decided")
     await _settle(work, inbox_id, ruling, as_told(answer))

@@ -1,12 +1,12 @@
 """Sends payments to their providers, and asks what became of them."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -19,6 +19,7 @@ from integrations.protocol import Prompt, StillPending
 from integrations.registry import NotConfigured
 from jobs.providers import Providers, Route, poll_ladder_s
 from jobs.work import Done, Handler, Later, Result, Work, backoff
+from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
 from tenant_db.payments import polling, settling, submitting
@@ -37,6 +38,10 @@ SUBMIT_ATTEMPTS_MAX: Final = 60
 POLL_ATTEMPTS_MAX: Final = 100
 """More than the ladder has rungs, and checks before it is climbed."""
 ASK_ATTEMPTS_MAX: Final = 8
+RECORD_WAITS_S: Final = (0.2, 1.0, 3.0, 5.0)
+"""Together with the longest call they fit into one run."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -139,44 +144,48 @@ async def _claim(work: Work, payment_id: UUID, item: str, ladder_s: tuple[int, .
 
 
 async def _send(work: Work, route: Route, claim: Claim, url: str) -> Result:
+    id_ = claim.payment_id
     prompt = Prompt(claim.phone, claim.amount, claim.reference, claim.description, url)
     try:
         accepted = await route.collector.prompt(prompt)
     except ProviderUnavailable as error:
-        async with _recording(work, route, claim.payment_id) as session:
-            now = work.services.clock()
-            state = await submitting.release(session, claim.payment_id, error.message, now)
+        why = error.message
+        now = work.services.clock()
+        state = await record(work, route, id_, lambda session: submitting.release(session, id_, why, now))
         if state is not CREATED:
             return Done()
-        return Later(backoff(work.attempt, max_s=SEND_RETRY_MAX_S), error.message)
+        return Later(backoff(work.attempt, max_s=SEND_RETRY_MAX_S), why)
     except OutcomeUnknown as error:
-        async with _recording(work, route, claim.payment_id) as session:
-            await submitting.doubt(session, claim.payment_id, error.message)
+        doubt = error.message
+        await record(work, route, id_, lambda session: submitting.doubt(session, id_, doubt))
     except ProviderRejected as error:
         refusal = NotPaid(FailureReason(error.reason.value), error.code, error.message)
-        async with _recording(work, route, claim.payment_id) as session:
-            await submitting.reject(session, claim.payment_id, refusal, work.services.clock())
+        now = work.services.clock()
+        await record(work, route, id_, lambda session: submitting.reject(session, id_, refusal, now))
     else:
-        async with _recording(work, route, claim.payment_id) as session:
-            await submitting.confirm(
-                session, claim.payment_id, accepted.provider_reference, accepted.request_reference
-            )
+        ids = accepted.provider_reference, accepted.request_reference
+        await record(work, route, id_, lambda session: submitting.confirm(session, id_, *ids))
     return Done()
 
 
 async def _ask(work: Work, route: Route, question: polling.Question) -> str | None:
     """Ask and settle; None once the provider has decided, else why there is nothing to settle."""
+    id_ = question.payment_id
     try:
         answer = await route.collector.query(question.provider_reference)
     except ProviderUnavailable as error:
-        async with _recording(work, route, question.payment_id):
-            return error.message
-    async with _recording(work, route, question.payment_id) as session:
-        if isinstance(answer, StillPending):
-            return "the provider has not decided"
-        now = work.services.clock()
-        await settling.settle_by_answer(session, question.payment_id, as_told(answer), now)
+        await record(work, route, id_, _nothing)
+        return error.message
+    if isinstance(answer, StillPending):
+        await record(work, route, id_, _nothing)
+        return "the provider has not decided"
+    told, now = as_told(answer), work.services.clock()
+    await record(work, route, id_, lambda session: settling.settle_by_answer(session, id_, told, now))
     return None
+
+
+async def _nothing(_session: TenantSession) -> None:
+    """Only the calls are to be written."""
 
 
 async def _refuse(work: Work, payment_id: UUID, why: str) -> Result:
@@ -205,12 +214,33 @@ async def _subject(work: Work, payment_id: UUID) -> _Subject:
     return _Subject(channel_id, PaymentStatus(status), expires_at)
 
 
-@asynccontextmanager
-async def _recording(work: Work, route: Route, payment_id: UUID) -> AsyncIterator[TenantSession]:
-    """The transaction after a call: its outcome and the log of the call are one commit."""
+async def record(
+    work: Work, route: Route, subject_id: UUID, verb: Callable[[TenantSession], Awaitable[T]]
+) -> T:
+    """Write down a call and its outcome in one commit; `verb` must be harmless to repeat.
+
+    What the provider answered is worth some patience: lost, it makes the payment an unknown one.
+
+    Raises:
+        TenantNotServed, TransactionInterrupted, OSError: the database stayed away.
+    """
+    for wait_s in RECORD_WAITS_S:
+        try:
+            return await _record(work, route, subject_id, verb)
+        except (TenantNotServed, TransactionInterrupted, OSError) as error:
+            log.warning("outcome_not_recorded_yet", why=type(error).__name__)
+            await asyncio.sleep(wait_s)
+    return await _record(work, route, subject_id, verb)
+
+
+async def _record(
+    work: Work, route: Route, subject_id: UUID, verb: Callable[[TenantSession], Awaitable[T]]
+) -> T:
     async with work.tenant.transaction() as session:
-        yield session
-        route.calls.write(session, payment_id)
+        result = await verb(session)
+        route.calls.write(session, subject_id)
+    route.calls.forget()
+    return result
 
 
 def _until(work: Work, due: datetime) -> float:

@@ -43,9 +43,15 @@ class CallJournal:
         self._calls.append(call)
 
     def write(self, session: TenantSession, subject_id: UUID) -> None:
-        """Add what was gathered to `provider_calls`, for a payment or channel, and start anew."""
+        """Add what was gathered to `provider_calls`, for a payment or channel.
+
+        It may be written again until `forget`: a transaction that fails takes its rows with it.
+        """
         for call in self._calls:
             record_call(session, subject_id, NewCall(**asdict(call)))
+
+    def forget(self) -> None:
+        """Start anew: what was gathered is committed."""
         self._calls.clear()
 
 

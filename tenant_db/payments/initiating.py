@@ -13,6 +13,7 @@ from core.errors import NotFound
 from core.ids import Kind, new_id, outside
 from core.money import Money
 from core.phone import Phone
+from tenancy.metrics import PAYMENTS
 from tenancy.sessions import TenantSession
 from tenant_db.channels.machine import ChannelStatus
 from tenant_db.channels.models import Channel
@@ -147,6 +148,7 @@ async def _write(session: TenantSession, new: NewPayment, place: Place, now: dat
         "customer_email": new.customer_email,
     }
     payment.customer_id = await session.scalar(_WRITE, values)
+    PAYMENTS.labels(payment.provider, payment.status).inc()
     tell(session, payment)
     return payment
 

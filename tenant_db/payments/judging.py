@@ -62,8 +62,8 @@ class Statement:
 
     provider_reference: str
     told: Told
-    is_receipt_used: bool
-    """By another payment of the short code, or another payment's confirmation."""
+    is_claimed: bool
+    """Whether its receipt or its id belongs to another payment already."""
     answer: Told | None = None
     """What the provider said when asked about the callback's id; None if it was not asked yet."""
 
@@ -84,7 +84,7 @@ def _judge_paid(standing: Standing, said: Statement, paid: Paid) -> Ruling:
         return Ruling.NOTHING if _repeats(standing, paid) else Ruling.REVIEW
     if paid.amount != standing.amount or paid.receipt is None:
         return Ruling.SET_ASIDE
-    if said.is_receipt_used:
+    if said.is_claimed:
         return Ruling.REVIEW
     if standing.status is SUCCEEDED:
         return Ruling.LEARN_RECEIPT
@@ -103,6 +103,8 @@ def _judge_not_paid(standing: Standing, said: Statement, told: NotPaid) -> Rulin
         return Ruling.REVIEW
     if standing.status not in OPEN:
         return Ruling.NOTHING
+    if said.is_claimed:
+        return Ruling.SET_ASIDE
     if isinstance(said.answer, Paid):
         return Ruling.SUCCEED
     needs_word = standing.provider_reference is None or not told.is_sure

@@ -59,7 +59,9 @@ async def settle_by_confirmation(session: TenantSession, new: NewConfirmation, n
     tills, by amount, masked phone and time among payments that are open, expired, or succeeded
     without a receipt. Holds the receipt's lock, then those of the candidates in id order.
     """
-    channel = await session.get_one(Channel, new.channel_id)
+    channel = await session.get(Channel, new.channel_id)
+    if channel is None:
+        return Settled(Verdict.QUARANTINED, note="its channel was never written")
     if new.short_code not in {channel.short_code, channel.head_office_code}:
         return Settled(Verdict.QUARANTINED, channel_id=channel.id, note="another short code's money")
     await lock_receipt(session, channel.environment, channel.short_code, new.receipt)

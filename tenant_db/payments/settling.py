@@ -77,7 +77,7 @@ async def settle_by_callback(
     if payment.channel_id != callback.channel_id:
         return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, "another channel's endpoint")
     statement = Statement(
-        callback.provider_reference, callback.told, await _is_used(session, payment, callback), answer
+        callback.provider_reference, callback.told, await _is_claimed(session, payment, callback), answer
     )
     ruling = judge(_standing(payment), statement)
     return await _carry_out(session, payment, callback, ruling, now)
@@ -160,7 +160,7 @@ class _Place(NamedTuple):
     short_code: str
 
 
-async def _is_used(session: TenantSession, payment: Payment, callback: Callback) -> bool:
+async def _is_claimed(session: TenantSession, payment: Payment, callback: Callback) -> bool:
     """Whether something of the callback belongs to another payment: its receipt, or its id."""
     told = callback.told
     ours = (Payment.channel_id == payment.channel_id, Payment.id != payment.id)

@@ -1,5 +1,6 @@
 """Writes a payment's step: its event, and the notices that wake subscribers after the commit."""
 
+from tenancy.metrics import PAYMENTS
 from tenancy.sessions import Notice, TenantSession
 from tenant_db.payments.machine import PaymentStatus
 from tenant_db.payments.models import Payment
@@ -11,6 +12,8 @@ def step(
 ) -> None:
     """Advance a locked payment through the machine."""
     session.add(payment.advance(to, cause, dict(details)))
+    # Counted before the commit: what is rolled back counts too, which a gauge of trends can bear.
+    PAYMENTS.labels(payment.provider, payment.status).inc()
     tell(session, payment)
 
 

@@ -1,11 +1,13 @@
 """The jobs of payments and channels: what they leave behind beside the payment itself."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import redis.asyncio
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from integrations.sandbox import demo
 from owner_db.catalog.models import PaymentProvider
@@ -18,6 +20,7 @@ from tenancy.shapes import model_of
 from tenant_db.calls.models import ProviderCall
 from tenant_db.channels import verifying
 from tenant_db.channels.models import Channel
+from tests.databases import PostgresServer
 from tests.factories.journeys import Journey, running_journey
 from tests.factories.payments import PHONE, read
 
@@ -119,3 +122,30 @@ async def test_a_production_short_code_belongs_to_who_proved_it_first(
         assert not await claim_short_code(session, "mpesa", "600000", second_tenant.id, channel.id)
     async with owner.reading() as session:
         assert len(list(await session.scalars(select(ShortCode)))) == 1
+
+
+async def test_what_the_provider_answered_outlives_an_outage_of_the_database(
+    journey: Journey, tenant: Tenant, postgres: PostgresServer
+) -> None:
+    await journey.open_shop(tenant)
+    await journey.sandbox.control_next({"kind": "timeout_after_acceptance", "callback": "withheld"})
+    payment = await journey.initiate(tenant)
+    administrator = await postgres.connect_as_superuser()
+
+    with capture_logs() as lines:
+        running = asyncio.create_task(journey.run(tenant))
+        while not await journey.prompts(payment):
+            assert not running.done()
+        await administrator.execute(f'ALTER DATABASE "{tenant.ref.database}" ALLOW_CONNECTIONS false')
+        await administrator.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", tenant.ref.database
+        )
+        while not [line for line in lines if line["event"] == "outcome_not_recorded_yet"]:  # noqa: ASYNC110 - the log line is the event
+            await asyncio.sleep(0)
+        await administrator.execute(f'ALTER DATABASE "{tenant.ref.database}" ALLOW_CONNECTIONS true')
+        await running
+    await administrator.close()
+
+    after = await read(tenant, payment.id)
+    assert (after.status, after.version) == ("unknown", 3)
+    assert [call.outcome for call in await calls(tenant)].count("unknown") == 1
