@@ -81,6 +81,10 @@ class Charging:
         budget = await limits.charge(tenant_id, caller, cost, allowance.capacity, allowance.restore_per_s)
         return _Charged(cost, budget, lambda units: limits.give_back(tenant_id, caller, units))
 
+    async def connections_max(self, context: Context) -> int:
+        """Sockets and event streams that the tenant may have open on one process."""
+        return (await self.allowance(context)).sockets_max
+
     async def allowance(self, context: Context) -> Allowance:
         """What the caller of this operation may use."""
         if context.principal is None:

@@ -24,7 +24,7 @@ A field whose union lacks the type gives a GraphQL error with `extensions.code` 
 """
 
 import dataclasses
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import strawberry
 from strawberry.types import Info
@@ -108,7 +108,7 @@ class IdempotencyInProgressError(Error):
     retry_after_s: int = strawberry.field(description="Seconds to wait before the next try.")
 
 
-GENERIC_REFUSALS = (
+GENERIC_REFUSALS: Final[tuple[Refusal[Any, Any], ...]] = (
     Refusal(InvalidInput, InvalidInputError),
     Refusal(NotFound, NotFoundError),
     Refusal(Forbidden, ForbiddenError),

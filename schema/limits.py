@@ -79,7 +79,8 @@ def check_structure(document: DocumentNode) -> GraphQLError | None:
             if isinstance(definition, OperationDefinitionNode):
                 _check_operation(definition, walk.operation(definition))
             elif isinstance(definition, FragmentDefinitionNode):
-                _check(walk.fragment(definition.name.value))
+                # Its depth counts where it is used; repeats are refused wherever they stand.
+                walk.fragment(definition.name.value)
     except GraphQLError as error:
         return error
     return None

@@ -57,12 +57,17 @@ Value = TypeVar("Value")
 Caller = TypeVar("Caller", contravariant=True)  # noqa: PLC0105 - as the protocol names it
 
 QUERY_TIMEOUT_S: Final = 10.0
+CONNECTIONS_MAX: Final = 2_000
 
 
 class ChargeCaller(Protocol[Caller]):
     """Takes an operation's cost from its caller; raises RateLimited."""
 
     def __call__(self, context: Caller, cost: int, /) -> Awaitable[Charge]: ...
+
+
+async def _many(_context: object) -> int:
+    return CONNECTIONS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Serving(Generic[Context]):
     find_document: FindDocument = no_documents
     query_timeout_s: float = QUERY_TIMEOUT_S
     """Of a query; mutations always run to their end."""
+    connections_max: Callable[[Context], Awaitable[int]] = _many
+    """Sockets and event streams that the tenant of this context may have open on this process."""
     weights: Mapping[str, int] | None = None
     """Fields that cost more than others: `Mutation.signIn`."""
     report: Callable[[Report], None] = lambda _report: None

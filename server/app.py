@@ -86,6 +86,7 @@ def _serving(process: Process, charging: Charging, audience: str) -> Serving[Any
     is_development = settings.environment == "development"
     return Serving(
         charge=charging.charge,
+        connections_max=charging.connections_max,
         introspection=Introspection.ALLOWED if is_development else Introspection.REFUSED,
         accepted=Accepted(settings.documents),
         find_document=partial(_persisted, process.services.owner, audience),

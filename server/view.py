@@ -9,8 +9,8 @@ graphql-sse PROTOCOL.md.
 
 import secrets
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -85,8 +85,6 @@ class ViewOptions:
     init_wait_s: float = 60.0
     """How long a socket may stay silent before connection_init."""
     operations_per_socket_max: int = 100
-    tenant_connections_max: int = 2_000
-    """Sockets and event streams of one tenant on this process."""
     clock: Clock = utc_now
 
 
@@ -112,6 +110,7 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
             max_subscriptions_per_connection=options.operations_per_socket_max,
         )
         self.operations = Operations(schema, serving)
+        self._connections_max = serving.connections_max
         self._context_of = context_of
         self._options = options
         self._slots = Slots()
@@ -142,8 +141,7 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
         authorization = request.headers.get("authorization")
         context = await self._context_of(request, authorization)
         if wanted.is_event_stream:
-            for slot in self.slots_of(context):
-                held.enter_context(slot)
+            await self._take_slots(context, held)
             outcomes = self.operations.stream(
                 asked, context, BY_STREAM if request.method == "POST" else BY_GET
             )
@@ -152,17 +150,19 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
         allowed = BY_GET if request.method == "GET" else BY_POST
         return _answer(await self.operations.run(asked, context, allowed), wanted)
 
-    def slots_of(self, context: Context) -> Iterator[AbstractContextManager[None]]:
-        """The places an open connection of this caller takes.
+    async def _take_slots(self, context: Context, held: ExitStack) -> None:
+        """Take the places of one open connection, until `held` is closed.
 
         Raises:
-            Refused: on entering one, when its limit is reached.
+            Refused: the caller, or the tenant, has too many open.
         """
         principal = context.principal
-        if principal is not None:
-            yield self._slots.taken(f"{principal.kind}:{principal.id}", STREAMS_PER_CALLER_MAX)
-            if principal.tenant_id is not None:
-                yield self._slots.taken(f"t:{principal.tenant_id}", self._options.tenant_connections_max)
+        if principal is None:
+            return
+        held.enter_context(self._slots.taken(f"{principal.kind}:{principal.id}", STREAMS_PER_CALLER_MAX))
+        if principal.tenant_id is not None:
+            limit = await self._connections_max(context)
+            held.enter_context(self._slots.taken(f"t:{principal.tenant_id}", limit))
 
     async def _serve_socket(self, websocket: WebSocket) -> None:
         address = websocket.client.host if websocket.client else ""
@@ -183,8 +183,7 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
         """Prove who opened the socket; the handler then watches over it."""
         try:
             caller = await self._context_of(context.websocket, context.authorization)
-            for slot in self.slots_of(caller):
-                context.held.enter_context(slot)
+            await self._take_slots(caller, context.held)
         except (DomainError, Refused) as error:
             raise socket_closed(error) from error
         context.watch = self._watch(caller, context.websocket, context.authorization)

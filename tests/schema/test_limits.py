@@ -4,9 +4,14 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from graphql import OperationType, get_introspection_query
 
-from schema.exchange import Outcome
+from schema.documents import Introspection
+from schema.exchange import Outcome, Request
 from schema.limits import ALIASES_MAX, DEPTH_MAX, REPEATS_MAX, ROOT_FIELDS_MAX
+from schema.operations import Operations, Serving
+from schema.sdl import SCHEMAS
+from tests.schema.toy import ToyContext, free
 
 Run = Callable[..., Awaitable[Outcome]]
 
@@ -108,6 +113,32 @@ async def test_a_wrong_enum_value_in_a_variable_names_no_other(run: Run) -> None
     assert outcome.code == "BAD_USER_INPUT"
     assert "Did you mean" not in str(outcome.body)
     assert "KES" not in str(outcome.body)
+
+
+@pytest.mark.parametrize("which", SCHEMAS)
+async def test_tools_can_read_the_whole_schema_where_introspection_is_on(which: str) -> None:
+    operations = Operations(SCHEMAS[which](), Serving(free, Introspection.ALLOWED))
+    text = get_introspection_query(
+        descriptions=True,
+        specified_by_url=True,
+        directive_is_repeatable=True,
+        schema_description=True,
+        input_value_deprecation=True,
+    )
+
+    outcome = await operations.run(Request(text), ToyContext(), frozenset(OperationType))
+
+    assert outcome.errors == []
+    assert outcome.body["data"]["__schema"]["queryType"]["name"] == "Query"
+
+
+async def test_introspection_that_nests_lists_is_refused() -> None:
+    operations = Operations(SCHEMAS["tenant"](), Serving(free, Introspection.ALLOWED))
+    text = "{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } } }"
+
+    outcome = await operations.run(Request(text), ToyContext(), frozenset(OperationType))
+
+    assert outcome.code == "GRAPHQL_VALIDATION_FAILED"
 
 
 async def test_introspection_is_refused_where_it_is_off(run: Run) -> None:

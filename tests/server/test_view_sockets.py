@@ -36,6 +36,10 @@ def callers() -> Callers:
     return callers
 
 
+async def one(_context: ToyContext) -> int:
+    return 1
+
+
 class Client:
     """One socket, in JSON."""
 
@@ -278,8 +282,8 @@ async def test_a_socket_carries_only_so_many_operations(callers: Callers) -> Non
 
 
 async def test_a_business_has_only_so_many_sockets(callers: Callers) -> None:
-    options = ViewOptions(tenant_connections_max=1)
-    async with listening(toy_application(callers, None, options)) as address:
+    serving = Serving(free, connections_max=one)
+    async with listening(toy_application(callers, serving)) as address:
         url = f"ws://{address}/graphql"
         async with connect(url, subprotocols=[PROTOCOL]) as first:
             await Client(first).init()

@@ -9,8 +9,10 @@ import httpx
 import pytest
 
 from core.clock import utc_now
+from schema.operations import Serving
 from server.view import ViewOptions
 from tenancy.roles import Scope
+from tests.schema.toy import ToyContext, free
 from tests.server.listening import listening
 from tests.server.toy_app import Callers, toy_application
 
@@ -22,6 +24,10 @@ def callers() -> Callers:
     callers = Callers()
     callers.add("toy", Scope.PAYMENTS_READ)
     return callers
+
+
+async def one(_context: ToyContext) -> int:
+    return 1
 
 
 @asynccontextmanager
@@ -96,9 +102,9 @@ async def test_a_stream_ends_with_a_revocation(callers: Callers) -> None:
 
 
 async def test_a_client_that_leaves_frees_its_place(callers: Callers) -> None:
-    options = ViewOptions(tenant_connections_max=1, comment_s=0.02)
+    serving = Serving(free, connections_max=one)
     async with (
-        listening(toy_application(callers, None, options)) as address,
+        listening(toy_application(callers, serving, ViewOptions(comment_s=0.02))) as address,
         httpx.AsyncClient(timeout=5) as client,
     ):
         body = {"query": "subscription { silence }"}
