@@ -10,7 +10,10 @@ import uvloop
 from pydantic import ValidationError
 
 from core.errors import DomainError
+from server import cli_migrate, cli_tenants
+from server.cli_running import operate, operating_settings
 from server.settings import Settings
+from tenancy.roles import PlatformRole
 
 Result = TypeVar("Result")
 
@@ -20,6 +23,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Hazina: multi-tenant payments. Settings come from HAZINA_… in the environment; see .env.example.",
 )
+
+app.add_typer(cli_migrate.app, name="migrate")
+app.add_typer(cli_tenants.app, name="tenants")
+
+staff = typer.Typer(no_args_is_help=True, help="Accounts of the platform's own staff.")
+app.add_typer(staff, name="staff")
 
 Port = Annotated[
     int, typer.Option(min=1, max=65_533, help="The server's port; the sandbox takes the next two.")
@@ -48,7 +57,7 @@ def server(
     from server.serving import serve_api  # noqa: PLC0415 - see `up`
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = _settings().model_copy(update=given)
+    settings = read_settings().model_copy(update=given)
     _run(serve_api(settings))
 
 
@@ -57,7 +66,7 @@ def worker() -> None:
     """Run the jobs: provider calls, messages of providers, provisioning, mail."""
     from server.serving import serve_jobs  # noqa: PLC0415 - see `up`
 
-    _run(serve_jobs(_settings()))
+    _run(serve_jobs(read_settings()))
 
 
 @app.command()
@@ -65,7 +74,7 @@ def sandbox(port: Port = 8001, mail_port: int = 8002) -> None:
     """Stand in for every provider, and take mail, on this machine alone."""
     from server.sandboxing import serve_sandbox  # noqa: PLC0415 - see `up`
 
-    _run(serve_sandbox(_settings().data_dir, port, mail_port))
+    _run(serve_sandbox(read_settings().data_dir, port, mail_port))
 
 
 @app.command()
@@ -74,6 +83,37 @@ def schema(which: Annotated[Literal["tenant", "owner"], typer.Argument()]) -> No
     from schema.sdl import print_sdl  # noqa: PLC0415 - see `up`
 
     sys.stdout.write(print_sdl(which))
+
+
+@app.command()
+def doctor() -> None:
+    """Check what would keep this machine from serving."""
+    from server.doctor import examine  # noqa: PLC0415 - see `up`
+
+    async def show() -> int:
+        troubles = 0
+        async for finding in examine(operating_settings()):
+            say(f"{'ok     ' if finding.trouble is None else 'TROUBLE'}  {finding.name}: {finding.seen}")
+            if finding.trouble is not None:
+                troubles += 1
+                say(f"         {finding.trouble}")
+        return troubles
+
+    sys.exit(1 if _run(show()) else 0)
+
+
+@staff.command("add")
+def staff_add(
+    email: str,
+    name: Annotated[str, typer.Option(help="How they are shown to others.")] = "",
+    role: Annotated[PlatformRole, typer.Option(help="What they may do.")] = PlatformRole.SUPPORT,
+) -> None:
+    """Open an account for a member of the platform's staff; asks for the password."""
+    from server.staffing import add_staff  # noqa: PLC0415 - see `up`
+
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    operate(lambda here: add_staff(here.services.owner, email, name or email, password, role))
+    say(f"{email} may sign in on /owner/graphql as {role.value}.")
 
 
 def say(line: str) -> None:
@@ -92,7 +132,8 @@ def main() -> None:
         sys.exit(refusal.message)
 
 
-def _settings() -> Settings:
+def read_settings() -> Settings:
+    """The environment's settings; ends the process with what is wrong with them."""
     from server.logs import configure_logs  # noqa: PLC0415 - see `up`
 
     try:

@@ -88,7 +88,7 @@ async def process(settings: Settings, *, connections: int, name: str) -> AsyncIt
         stack.push_async_callback(engines.close)
         feed = Feed(client)
         stack.push_async_callback(feed.close)
-        keyring = Keyring(partial(_tenant_keys, owner), _master_key(settings))
+        keyring = Keyring(partial(_tenant_keys, owner), master_key(settings))
         tokens = TokenIssuer(partial(load_signing_keys, owner, keyring, utc_now), settings.base_url, utc_now)
 
         async def tenant_changed(tenant_id: UUID) -> None:
@@ -157,7 +157,8 @@ async def _tenant_keys(owner: OwnerDatabase, tenant_id: UUID) -> Sequence[Wrappe
         return [WrappedKey(row.version, row.wrapped, row.wrapper) for row in rows]
 
 
-def _master_key(settings: Settings) -> KeyWrapper:
+def master_key(settings: Settings) -> KeyWrapper:
+    """What wraps the data keys; in development it is made on first use. Raises MasterKeyUnusable."""
     if settings.environment == "development":
         return LocalKeyWrapper.made_if_missing(settings.key_file)
     refuse_inside(settings.key_file, settings.data_dir)

@@ -24,12 +24,11 @@ from integrations.sandbox.demo import (
     DEMO_PHONE,
 )
 from owner_db.users.models import User
-from owner_db.users.signing_in import add_user, new_account
 from resolvers import api_keys, channels, channels_feed, payments, payments_feed, registering, stores
 from server.compose import Process
+from server.staffing import add_staff
 from tenancy.context import Principal, RequestInfo, TenantContext
 from tenancy.roles import ROLE_SCOPES, PlatformRole, Role
-from tenancy.sessions import OwnerDatabase
 from tenant_db.channels.adding import NewChannel
 from tenant_db.channels.machine import ChannelKind, ChannelStatus, Environment
 from tenant_db.channels.rules import MpesaKeys
@@ -140,19 +139,6 @@ async def _make(here: Process) -> dict[str, Any]:
         "channel_id": outside(Kind.CHANNEL, channel_id),
         "store_id": outside(Kind.STORE, store.id),
     }
-
-
-async def add_staff(owner: OwnerDatabase, email: str, name: str, password: str, role: PlatformRole) -> None:
-    """Give someone a role on the platform, with an account if they have none.
-
-    Raises:
-        EmailTaken: the address has an account; its password is not replaced.
-    """
-    account = await new_account(name, password)
-    async with owner.transaction() as session:
-        user = await add_user(session, email, account)
-        user.platform_role = role.value
-        user.email_verified_at = user.created_at
 
 
 async def _register(here: Process, password: str) -> UUID:

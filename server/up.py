@@ -13,8 +13,9 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from server.child import Child
+from server.cli_running import SERVICES_FILE
 from server.compose import process
-from server.demo import demo_payment, ensure_demo
+from server.demo import demo_payment, ensure_demo, write_private
 from server.embedded import EmbeddedPostgres, EmbeddedRedis
 from server.embedded_places import sole_use
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROLE, TENANT_ROLE
@@ -54,6 +55,9 @@ async def run_up(options: Options, say: Say) -> int:
         async with Supervisor(say) as supervisor:
             settings = await _services(options, supervisor, say)
             await prepare_platform(settings)
+            # So that operators' commands find what runs here.
+            lines = "".join(f"{name}={value}\n" for name, value in _environment(settings).items())
+            write_private(options.data_dir / SERVICES_FILE, lines)
             children = _children(settings, sandbox_port, mail_port)
             await asyncio.gather(*(supervisor.start(child) for child in children))
             await _show(options, settings, say)

@@ -1,0 +1,91 @@
+"""The whole system as a user starts it: `hazina up` in a process of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A running `hazina up` and what it said."""
+
+    process: asyncio.subprocess.Process
+    data_dir: Path
+    port: int
+    lines: list[str]
+
+    @property
+    def demo(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.data_dir / "demo.json").read_text())
+        return found
+
+    async def line(self, start: str) -> str:
+        """The first line that starts so, now or later."""
+        for line in self.lines:
+            if line.startswith(start):
+                return line
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            while True:
+                line = await self._next()
+                if line.startswith(start):
+                    return line
+
+    async def stop(self) -> int:
+        """Ctrl-C, and wait for the end; gives the exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            return await self.process.wait()
+
+    async def _next(self) -> str:
+        assert self.process.stdout is not None
+        raw = await self.process.stdout.readline()
+        if not raw:
+            raise AssertionError(f"hazina up ended early: {self.lines}")
+        self.lines.append(raw.decode().rstrip("\n"))
+        return self.lines[-1]
+
+
+@asynccontextmanager
+async def hazina_up(data_dir: Path, *arguments: str) -> AsyncIterator[Running]:
+    """`hazina up` on free ports; stopped at the end of the block."""
+    port = free_ports()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "server.cli", "up", "--data-dir", str(data_dir), "--port", str(port)),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if not name.startswith("HAZINA_")},
+    )
+    running = Running(process, data_dir, port, [])
+    try:
+        yield running
+    finally:
+        await running.stop()
+
+
+def free_ports() -> int:
+    """The first of three free ports in a row, out of the range the kernel gives to clients."""
+    for port in range(20_000 + os.getpid() % 5_000, 32_000, 3):
+        if all(_is_free(port + more) for more in range(3)):
+            return port
+    raise AssertionError("no three free ports in a row")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
