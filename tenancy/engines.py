@@ -148,6 +148,7 @@ class TenantEngines:
 
     async def _mend(self, slot: Slot) -> None:
         if slot.connection is not None and not slot.connection.is_closed():
+            slot.drop_engines()
             await mend(slot.connection)
         self._budget.give_back(slot)
 

@@ -82,6 +82,10 @@ class Slot:
             self._reading = reading(await self.engine())
         return self._reading
 
+    def drop_engines(self) -> None:
+        """Forget the shells: what they remember of the connection's transaction is no longer so."""
+        self._engine = self._reading = None
+
     @property
     def ready(self) -> asyncpg.Connection:
         if self.connection is None:
