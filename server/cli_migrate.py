@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from server.cli_running import finish, operate, operating_settings
+from server.cli_running import finish, operating_settings
 
 app = typer.Typer(no_args_is_help=True, help="Upgrade the databases, and see where they stand.")
 
@@ -26,7 +26,7 @@ def tenants(
     """Upgrade every tenant's database; broken off, it goes on where it was."""
     from server.migrating import upgrade_fleet  # noqa: PLC0415 - starts are quick
 
-    sys.exit(operate(lambda here: upgrade_fleet(here, processes)))
+    sys.exit(finish(upgrade_fleet(operating_settings(), processes)))
 
 
 @app.command()
@@ -34,4 +34,4 @@ def status() -> None:
     """Say which revision each tenant is at, and how the last upgrade went; fails while one is outdated."""
     from server.migrating import fleet_status  # noqa: PLC0415 - starts are quick
 
-    sys.exit(operate(fleet_status))
+    sys.exit(finish(fleet_status(operating_settings())))

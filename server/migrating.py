@@ -1,17 +1,23 @@
 """The commands that upgrade the fleet and say where it stands."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from rich.console import Console
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from owner_db.tenants import migrating
 from owner_db.tenants.machine import HAS_DATABASE
 from owner_db.tenants.models import MigrationRun, Tenant
-from server.compose import Process, required
+from server.compose import process, required
 from server.fleet import FAILURES_SHOWN_MAX, Fleet, migrate_tenants
 from server.fleet_show import shown
+from server.preparing import NobodyListens
+from server.settings import Settings
 from tenancy.migrations import Which, head
+from tenancy.sessions import OwnerDatabase
 
 FAILED: Final = 1
 
@@ -29,11 +35,6 @@ async def upgrade_fleet(settings: Settings, processes: int) -> int:
     if tenants is not None:
         console.print(f"{tenants} tenants are at {target}; nothing to do")
         return 0
-    # Only now, for its imports and connections take longer than finding that there is nothing to do.
-    from server.compose import process  # noqa: PLC0415 - see above
-    from server.fleet import Fleet, migrate_tenants  # noqa: PLC0415 - see above
-    from server.fleet_show import shown  # noqa: PLC0415 - see above
-
     async with process(settings, connections=1, name="hazina-migrate") as here:
         owner_url = str(settings.database_url)
         fleet = Fleet(here.services.owner, owner_url, here.servers, here.services.tenant_changed)
