@@ -16,7 +16,7 @@ from core.currency import Currency
 from core.errors import InvalidInput
 from core.money import Money
 from integrations.errors import BadMessage
-from integrations.mpesa.codes import STILL_PROCESSING, read_result
+from integrations.mpesa.codes import read_result
 from integrations.mpesa.messages import read_stamp, text_of
 from integrations.protocol import C2BConfirmation, C2BPayment, C2BValidation, Paid, StillPending, StkResult
 from integrations.wire_json import Json, read_object, require_object
@@ -80,7 +80,7 @@ def read_stk_result(body: bytes) -> StkResult:
     """
     told = require_object(require_object(read_object(body).get("Body")).get("stkCallback"))
     code = text_of(told.get("ResultCode"))
-    if _ID.fullmatch(code) is None or code == STILL_PROCESSING:
+    if _ID.fullmatch(code) is None:
         raise BadMessage("A callback without a result.")
     items = _items(told.get("CallbackMetadata"))
     paid = Paid(_amount_or_none(items.get("Amount")), _receipt_or_none(items.get("MpesaReceiptNumber")))
