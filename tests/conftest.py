@@ -71,8 +71,9 @@ async def postgres(worker_name: str) -> AsyncIterator[PostgresServer]:
 async def redis_url(worker_name: str) -> AsyncIterator[str]:
     given = os.environ.get("HAZINA_TEST_REDIS_URL")
     if given is not None:
+        # Channels are shared by all of a Redis' databases: split runs should leave this unset.
         number = int(worker_name.removeprefix("gw")) if worker_name.startswith("gw") else 0
-        yield f"{given.rstrip('/')}/{number}"
+        yield f"{given}?db={number}" if given.startswith("unix") else f"{given.rstrip('/')}/{number}"
         return
     async with throwaway_redis() as server:
         yield server.url
