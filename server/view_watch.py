@@ -14,7 +14,7 @@ from core.clock import Clock
 from core.errors import DomainError
 from server.view_refusals import Refused
 from tenancy.context import Principal
-from tenancy.errors import Capacity, RateLimited
+from tenancy.errors import Capacity, RateLimited, TenantMigrating, TenantNotServed
 
 FORBIDDEN: Final = 4403
 """graphql-ws clients connect again after 4403; 4401 would be final for them."""
@@ -85,9 +85,18 @@ class Watch(Generic[Context]):
             _log.exception("connection_check_failed", failures=self._failures)
             return Ending(TRY_AGAIN_LATER, "UNAVAILABLE") if self._failures >= FAILED_CHECKS_MAX else None
         self._failures = 0
+        was, now = _not_served(self.context), _not_served(fresh)
         self.context = fresh
+        # A business that is still being made may be watched until it is served.
+        if now is not None and type(now) is not type(was) and not isinstance(now, TenantMigrating | Capacity):
+            return Ending(FORBIDDEN, now.code)
         # Running subscriptions hold the old scopes: the client comes back with the new ones.
         return None if fresh.principal == before else Ending(FORBIDDEN, "RIGHTS_CHANGED")
+
+
+def _not_served(context: Caller) -> TenantNotServed | None:
+    """Why the caller's tenant has no connection to give; the owner's contexts know no such thing."""
+    return getattr(context, "not_served", None)
 
 
 class Slots:

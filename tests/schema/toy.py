@@ -22,6 +22,7 @@ from schema.connections import OWNER_SCOPE, After, Connection, First, Node, conn
 from schema.errors import Error, InvalidInputError, Refusal
 from schema.scalars import BigInt, Money, MoneyInput, api_enum
 from tenancy.context import Principal, RequestInfo
+from tenancy.errors import TenantNotServed
 from tenancy.limits import Budget
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,9 +41,10 @@ class ToyContext:
     principal: Principal | None = None
     request: RequestInfo = field(default_factory=lambda: RequestInfo("r", "127.0.0.1", "test"))
     forks: int = 0
+    not_served: TenantNotServed | None = None
 
     def fork(self) -> "ToyContext":
-        return ToyContext(self.principal, self.request, self.forks + 1)
+        return ToyContext(self.principal, self.request, self.forks + 1, self.not_served)
 
 
 @dataclass(frozen=True, slots=True)

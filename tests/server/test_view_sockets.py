@@ -18,7 +18,7 @@ from core.clock import utc_now
 from schema.operations import Serving
 from server import view
 from server.view import ViewOptions
-from tenancy.errors import Capacity, TenantSuspended
+from tenancy.errors import Capacity, TenantSuspended, TenantUnavailable
 from tenancy.roles import Scope
 from tests.schema.toy import ToyContext, free
 from tests.server.listening import listening
@@ -237,9 +237,20 @@ async def test_a_caller_whose_rights_changed_connects_again(client: Client, call
 async def test_a_suspended_business_loses_its_sockets(client: Client, callers: Callers) -> None:
     await client.init()
 
-    callers.failure = TenantSuspended()
+    callers.not_served = TenantSuspended()
 
     assert await client.closed() == (4403, "TENANT_SUSPENDED")
+
+
+async def test_a_business_that_is_being_made_may_be_watched(client: Client, callers: Callers) -> None:
+    callers.not_served = TenantUnavailable()
+    await client.init()
+    await asyncio.sleep(3 * QUICK.recheck_s)
+    callers.not_served = None
+
+    await client.subscribe("{ forks }")
+
+    assert (await client.next())["type"] == "next"
 
 
 async def test_a_short_failure_of_ours_keeps_sockets_a_long_one_does_not(

@@ -12,7 +12,7 @@ from schema.documents import Introspection
 from schema.operations import Serving
 from server.view import GraphQLView, ViewOptions
 from tenancy.context import Principal
-from tenancy.errors import NotSignedIn
+from tenancy.errors import NotSignedIn, TenantNotServed
 from tenancy.roles import Scope
 from tests.schema.toy import ToyContext, free, toy_schema
 
@@ -24,6 +24,8 @@ class Callers:
     by_token: dict[str, Principal] = field(default_factory=dict)
     failure: Exception | None = None
     """What happens to every caller, if anything."""
+    not_served: TenantNotServed | None = None
+    """Why nobody's business is served, if so."""
 
     def add(self, token: str, *scopes: Scope, expires_at: datetime | None = None) -> None:
         self.by_token[token] = Principal(
@@ -38,7 +40,7 @@ class Callers:
         principal = self.by_token.get(authorization.removeprefix("Bearer "))
         if principal is None:
             raise NotSignedIn
-        return ToyContext(principal)
+        return ToyContext(principal, not_served=self.not_served)
 
 
 def toy_application(
