@@ -43,7 +43,7 @@ from tenancy.errors import TenantUnknown
 from tenancy.keyring import Keyring, WrappedKey
 from tenancy.limits import RateLimits
 from tenancy.outbox import announce
-from tenancy.sessions import OwnerDatabase, Tenant
+from tenancy.sessions import OwnerDatabase, Signals, Tenant
 from tenancy.shapes import model_of
 from tenancy.signals import OWNER_MEMBER
 from tenancy.wrappers import LocalKeyWrapper
@@ -168,9 +168,9 @@ class Journey:
         until = self.clock() + within
         for _ in range(RUNS_MAX):
             row = await self._next(tenant)
-            if row is None or row.next_attempt_at > max(until, self.clock()):
+            if row is None or _due_at(row) > max(until, self.clock()):
                 return
-            self.clock.skip_to(row.next_attempt_at)
+            self.clock.skip_to(_due_at(row))
             await self.runner.run_outbox({}, str(tenant.id), str(row.id), tenant.ref.epoch)
         raise AssertionError("the jobs never come to rest")
 
@@ -198,14 +198,11 @@ class Journey:
             return await http.post(path, content=body, headers={"content-type": "application/json"})
 
     async def _next(self, tenant: Tenant) -> OutboxColumns | None:
+        """The open row that is due first; one whose run died is due when its lease ends."""
         async with tenant.reading() as session:
             model = model_of(session, OutboxColumns)
-            return await session.scalar(
-                select(model)
-                .where(model.state == "pending")
-                .order_by(model.next_attempt_at, model.id)
-                .limit(1)
-            )
+            rows = await session.scalars(select(model).where(model.state.in_(["pending", "running"])))
+            return min(rows, key=lambda row: (_due_at(row), row.id), default=None)
 
     async def _register(self, tenant: Tenant, channel_id: UUID, hooks: adding.HookTokens) -> None:
         purposes = {
@@ -221,13 +218,19 @@ class Journey:
                 )
 
 
+def _due_at(row: OutboxColumns) -> datetime:
+    return max(row.next_attempt_at, row.leased_until or row.next_attempt_at)
+
+
 @asynccontextmanager
 async def running_journey(
     owner: OwnerDatabase,
     tenants: list[Tenant],
     client: redis.asyncio.Redis,
     keys: Path,
+    *,
     networks: list[Network] | None = None,
+    signals: Signals | None = None,
 ) -> AsyncIterator[Journey]:
     """Everything a payment passes through, on real ports; `keys` is a folder for the master key."""
     clock = MovingClock()
@@ -243,7 +246,7 @@ async def running_journey(
         engines = TenantEngines(16)
         services = Services(
             owner=owner,
-            tenants=Tenants(registry, engines, RecordedSignals()),
+            tenants=Tenants(registry, engines, signals or RecordedSignals()),
             feed=cast("Any", None),
             keyring=await _keyring(registry, keys),
             limits=RateLimits(client),

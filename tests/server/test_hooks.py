@@ -226,7 +226,7 @@ async def test_only_the_providers_networks_are_let_in(
     owner: OwnerDatabase, tenant: Tenant, redis_client: redis.asyncio.Redis, tmp_path: Path
 ) -> None:
     networks = [ip_network("196.201.214.0/24")]
-    async with running_journey(owner, [tenant], redis_client, tmp_path, networks) as journey:
+    async with running_journey(owner, [tenant], redis_client, tmp_path, networks=networks) as journey:
         _, path, _ = await waiting(journey, tenant)
 
         assert (await journey.post(path, b"{}")).status_code == 404
