@@ -18,6 +18,7 @@ from tenancy.audit import SYSTEM
 from tenancy.context import Services
 from tenancy.metrics import PROVIDER_SECONDS
 from tenancy.sessions import Tenant, TenantSession
+from tenancy.tracing import record_outside_call
 from tenant_db.calls.recording import NewCall, record_call
 from tenant_db.channels.models import Channel
 from tenant_db.credentials.models import ProviderAccount
@@ -39,7 +40,9 @@ class CallJournal:
         self._calls: list[Call] = []
 
     async def __call__(self, call: Call) -> None:
-        PROVIDER_SECONDS.labels(call.provider, call.operation, call.outcome).observe(call.duration_ms / 1_000)
+        seconds = call.duration_ms / 1_000
+        PROVIDER_SECONDS.labels(call.provider, call.operation, call.outcome).observe(seconds)
+        record_outside_call(f"{call.provider}.{call.operation}", seconds, call.outcome)
         self._calls.append(call)
 
     def write(self, session: TenantSession, subject_id: UUID) -> None:

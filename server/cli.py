@@ -55,18 +55,23 @@ def server(
 ) -> None:
     """Serve the GraphQL schemas, the hooks, probes and metrics."""
     from server.serving import serve_api  # noqa: PLC0415 - see `up`
+    from server.telemetry import telemetry  # noqa: PLC0415 - see `up`
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = read_settings().model_copy(update=given)
-    _run(serve_api(settings))
+    with telemetry(settings, "hazina-server"):
+        _run(serve_api(settings))
 
 
 @app.command()
 def worker() -> None:
     """Run the jobs: provider calls, messages of providers, provisioning, mail."""
     from server.serving import serve_jobs  # noqa: PLC0415 - see `up`
+    from server.telemetry import telemetry  # noqa: PLC0415 - see `up`
 
-    _run(serve_jobs(read_settings()))
+    settings = read_settings()
+    with telemetry(settings, "hazina-worker"):
+        _run(serve_jobs(settings))
 
 
 @app.command()

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schema.exchange import Report
 from tenancy.metrics import FAULTS, OPERATION_SECONDS, RATE_LIMITED, REQUESTS, SOCKETS
+from tenancy.tracing import record_operation
 
 NAMES_MAX: Final = 200
 """Operation names come from clients: beyond this many they share one label."""
@@ -28,6 +29,7 @@ def report_to(schema: str) -> Callable[[Report], None]:
             known.add(done.name)
         name = done.name if done.name in known else OTHER
         OPERATION_SECONDS.labels(schema, name).observe(done.seconds)
+        record_operation(f"{schema}.{name}", done.seconds, done.outcome, cost=done.cost)
         if done.outcome == "RATE_LIMITED":
             RATE_LIMITED.labels("cost").inc()
         elif done.outcome == "error":

@@ -19,6 +19,7 @@ from jobs.inbox import inbox_handlers
 from jobs.mail import mail_handlers
 from jobs.payments import payment_handlers
 from jobs.providers import Providers
+from jobs.retention import retention_schedule
 from jobs.tenants import tenant_handlers
 from jobs.work import Handler
 from jobs.worker import run_worker
@@ -68,6 +69,7 @@ async def serve_jobs(settings: Settings) -> None:
                     handlers(here, outside),
                     stop,
                     sweeping=here.tenants_on(sweeps),
+                    periodic=retention_schedule(here.services, here.servers),
                 )
                 for sweep in idle:
                     sweep.cancel()
