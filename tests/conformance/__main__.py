@@ -34,6 +34,7 @@ def main() -> int:
         tenant = {
             "HAZINA_URLS": demo["graphql_url"],
             "HAZINA_TOKEN": demo["api_key"],
+            "HAZINA_PAYMENTS": "1",
             "HAZINA_QUIET_SUBSCRIPTION": "subscription { paymentsUpdated { id } }",
         }
         owner = {"HAZINA_URLS": demo["owner_graphql_url"]}

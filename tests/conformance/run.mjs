@@ -4,8 +4,10 @@
 //
 // HAZINA_TOKEN, where set, is sent as `Bearer …`. HAZINA_SUBSCRIPTION is a subscription that gives
 // at least one event and ends by itself; without it, streams are judged by queries alone.
-// HAZINA_QUIET_SUBSCRIPTION gives no event, so that a socket with a running operation can be probed.
+// HAZINA_QUIET_SUBSCRIPTION does not end by itself, so that a socket with a running operation can be
+// probed. HAZINA_PAYMENTS=1 makes a payment through the first active channel and follows its life.
 import { audit } from "./http.mjs";
+import { judgePayments } from "./payments.mjs";
 import { judgeSockets } from "./sockets.mjs";
 import { judgeStreams } from "./streams.mjs";
 
@@ -21,7 +23,9 @@ const caller = {
 };
 let failures = 0;
 for (const url of urls) {
-  for (const judge of [audit, judgeSockets, judgeStreams]) {
+  const judges = [audit, judgeSockets, judgeStreams];
+  if (process.env.HAZINA_PAYMENTS) judges.push(judgePayments);
+  for (const judge of judges) {
     failures += await judge(url, caller);
   }
 }
