@@ -10,9 +10,9 @@ from core.currency import Currency
 from core.ids import Kind, outside
 from core.pages import Page, PageRequest
 from resolvers.idempotency import once, run_once
+from tenancy.acts import Act, Job, record_act
 from tenancy.audit import acting, record_audit
 from tenancy.context import TenantContext
-from tenancy.outbox import announce
 from tenancy.roles import Scope
 from tenancy.sessions import TenantSession
 from tenant_db.channels.machine import Environment
@@ -100,9 +100,8 @@ async def initiate_payment(context: TenantContext, new: NewPayment, idempotency_
         made = await initiating.initiate_payment(session, new, context.services.clock())
         # Counted once nothing else can refuse it; a refusal here undoes the rest.
         await _spare_the_phone(context, new.phone.e164)
-        announce(session, "submit_payment", queue=PAYMENTS_QUEUE, payment_id=str(made.id))
-        subject = outside(Kind.PAYMENT, made.id)
-        record_audit(session, acting(context), "initiate_payment", subject=subject)
+        act = Act(acting(context), "initiate_payment", outside(Kind.PAYMENT, made.id))
+        await record_act(session, act, Job("submit_payment", PAYMENTS_QUEUE, {"payment_id": str(made.id)}))
         return PaymentView.of(made)
 
     wanted = once(context, "initiate_payment", idempotency_key, input=_input(new), ids={"payment": new.id})
