@@ -145,6 +145,7 @@ def test_text_from_outside_can_be_stored_in_a_database() -> None:
         b'{"Body": {"stkCallback": {"ResultCode": NaN}}}',
         b'{"Body": ' + b"9" * 10_000 + b"}",
         b'{"Body": 1e99999999999999999999}',
+        stk(ResultDesc=float("nan")),
         stk(ResultCode=None),
         stk(ResultCode=True),
         stk(ResultCode="4999"),

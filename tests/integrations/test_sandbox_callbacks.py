@@ -247,9 +247,11 @@ async def test_a_restart_forgets_nothing_that_was_taken_or_paid(
         await register_urls(client, listener)
         await client.prompt(prompt_of(reference="PAID"))
         await first.release()
-        await first.control_next({"kind": "success", "delay_s": 3_600, "c2b": "never"})
+        await first.control_next("withheld_callback", {"kind": "success", "delay_s": 3_600, "c2b": "never"})
+        await client.prompt(prompt_of(reference="HELD"))
         await client.prompt(prompt_of(reference="OPEN", callback_url=f"{listener.url}/stk/a/b"))
         before = await first.book()
+        assert [paid["reference"] for paid in before["paid"]] == ["PAID", "HELD"]
     with settings.book_path.open("a") as file:  # type: ignore[union-attr] # it was given above
         file.write('["stk", "cut sho')
 
@@ -257,8 +259,8 @@ async def test_a_restart_forgets_nothing_that_was_taken_or_paid(
         assert await second.book() == before
         await second.release(reference="OPEN")
         await listener.messages(1, "/stk")
-        assert [paid["reference"] for paid in (await second.book())["paid"]] == ["PAID", "OPEN"]
+        assert [paid["reference"] for paid in (await second.book())["paid"]] == ["PAID", "HELD", "OPEN"]
     async with running_sandbox(settings) as third:
-        assert len((await third.book())["paid"]) == 2
+        assert len((await third.book())["paid"]) == 3
         keys = MpesaCredentials("key", "secret", "word")
         await make_client(keys, ShortCode.paybill("600000"), third.mpesa_url).prove_keys()
