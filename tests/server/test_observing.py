@@ -1,0 +1,61 @@
+import structlog
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+from prometheus_client import REGISTRY
+
+from schema.exchange import Report
+from server.logs import redact_hook_paths
+from server.observing import NAMES_MAX, report_to
+from tenancy.tracing import record_operation, record_outside_call
+
+
+def counted(schema: str, field: str) -> float:
+    return (
+        REGISTRY.get_sample_value("hazina_operation_seconds_count", {"schema": schema, "field": field}) or 0
+    )
+
+
+def test_operations_have_spans_and_those_that_fail_say_so() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+
+    record_operation("tenant.Pay", 0.25, "ok", cost=13)
+    record_outside_call("mpesa.stk_push", 1.5, "unknown")
+
+    operation, call = exporter.get_finished_spans()
+    assert (operation.name, operation.kind, operation.status.status_code) == (
+        "tenant.Pay",
+        SpanKind.SERVER,
+        StatusCode.UNSET,
+    )
+    assert operation.end_time is not None
+    assert operation.start_time is not None
+    assert operation.end_time - operation.start_time == 250_000_000
+    assert (call.kind, call.status.status_code) == (SpanKind.CLIENT, StatusCode.ERROR)
+
+
+def test_names_that_clients_invent_can_not_fill_the_metrics() -> None:
+    report = report_to("test_names")
+
+    for number in range(NAMES_MAX + 50):
+        report(Report(f"Operation{number}", "query", 0.01, 1, "ok"))
+
+    assert counted("test_names", "Operation0") == 1
+    assert counted("test_names", "other") == 50
+    assert counted("test_names", f"Operation{NAMES_MAX}") == 0
+
+
+def test_hook_paths_are_redacted_in_whatever_a_line_says() -> None:
+    logger = structlog.get_logger()
+    event = {"event": 'POST http://a.example/hooks/0123abcd/ff00?x=1 "200"', "url": "/hooks/0123", "n": 1}
+
+    redacted = redact_hook_paths(logger, "info", event)
+
+    assert redacted["event"] == 'POST http://a.example/hooks/<secret>?x=1 "200"'
+    assert redacted["url"] == "/hooks/<secret>"
+    assert redacted["n"] == 1
