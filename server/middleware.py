@@ -8,7 +8,7 @@ so that a refused body still has CORS headers, and a browser can read why.
 """
 
 import re
-import uuid
+import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,14 +35,15 @@ EXPOSED_HEADERS: Final = (
 )
 ALLOWED_HEADERS: Final = ("authorization", "content-type", "graphql-require-preflight", "x-tenant-id")
 PREFLIGHT_CACHE_S: Final = 600
+_REQUEST_ID: Final = REQUEST_ID_HEADER.lower().encode()
 _SECURITY_HEADERS: Final = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cache-Control", "no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
 )
-_NOTHING_LOADS: Final = "default-src 'none'; frame-ancestors 'none'"
-_STRICT_TRANSPORT: Final = "max-age=31536000; includeSubDomains"
+_NOTHING_LOADS: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +135,13 @@ class RequestIds:
         if scope["type"] not in {"http", "websocket"}:
             await self._application(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
+        request_id = secrets.token_hex(16)
+        header = (_REQUEST_ID, request_id.encode())
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                message["headers"] = [*message["headers"], header]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -151,7 +153,9 @@ class SecurityHeaders:
 
     def __init__(self, application: ASGIApp, transport: str) -> None:
         self._application = application
-        self._transport = transport
+        strict = (_STRICT_TRANSPORT,) if transport == "tls" else ()
+        self._of_pages = (*_SECURITY_HEADERS, *strict)
+        self._of_data = (*self._of_pages, _NOTHING_LOADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -160,18 +164,17 @@ class SecurityHeaders:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add(MutableHeaders(scope=message))
+                message["headers"] = self._guarded(list(message["headers"]))
             await send(message)
 
         await self._application(scope, receive, send_guarded)
 
-    def _add(self, headers: MutableHeaders) -> None:
-        for name, value in _SECURITY_HEADERS:
-            headers.setdefault(name, value)
-        if not headers.get("content-type", "").startswith("text/html"):
-            headers.setdefault("Content-Security-Policy", _NOTHING_LOADS)
-        if self._transport == "tls":
-            headers.setdefault("Strict-Transport-Security", _STRICT_TRANSPORT)
+    def _guarded(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Adds what the application has not decided itself; raw pairs, since this runs for each answer."""
+        present = dict(headers)
+        is_page = present.get(b"content-type", b"").startswith(b"text/html")
+        wanted = self._of_pages if is_page else self._of_data
+        return headers + [header for header in wanted if header[0] not in present]
 
 
 class BodyCap:
@@ -185,8 +188,8 @@ class BodyCap:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and int(length) > self._bytes_max:
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        if length.isdigit() and int(length) > self._bytes_max:
             await self._too_large().response()(scope, receive, send)
             return
         read_bytes = 0
