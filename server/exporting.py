@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import make_url
 
+from owner_db.tenants.servers import without_password
 from server.embedded import POSTGRES_PACKAGE
 from server.embedded_places import package_program
 from server.startup_errors import BinariesMissing
@@ -31,15 +32,14 @@ async def export_database(url: str, path: Path) -> None:
     draft = path.with_name(f"{path.name}.new")
     # Made before pg_dump opens it, so that its contents are never readable by others.
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-    parsed = make_url(url).set(drivername="postgresql")
-    password = {} if parsed.password is None else {"PGPASSWORD": str(parsed.password)}
-    place = parsed.set(password=None).render_as_string(hide_password=False)
+    password = make_url(url).password
+    place = without_password(url).replace("+asyncpg", "", 1)
     process = await asyncio.create_subprocess_exec(
         _program(),
         *("--format=custom", "--no-password", "--lock-wait-timeout=30s", "--file", str(draft), place),
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **password},
+        env={**os.environ, **({} if password is None else {"PGPASSWORD": str(password)})},
     )
     try:
         async with asyncio.timeout(EXPORT_TIMEOUT_S):

@@ -85,11 +85,17 @@ class Servers:
             await connection.close()
 
 
+def without_password(url: str) -> str:
+    """The same URL, for where anybody may read it."""
+    # Not `set`, which takes None for "as it is".
+    return _text(make_url(url)._replace(password=None))
+
+
 async def ensure_server(session: OwnerSession, new: NewServer) -> None:
     """Add a server to the registry, or correct its addresses and capacity; passwords are left out."""
     values = {
-        "tenant_url": _text(make_url(new.tenant_url).set(password=None)),
-        "migrator_url": _text(make_url(new.migrator_url).set(password=None)),
+        "tenant_url": without_password(new.tenant_url),
+        "migrator_url": without_password(new.migrator_url),
         "capacity": new.capacity,
     }
     await session.execute(

@@ -23,7 +23,7 @@ async def suspend(
         StepNotPossible: it is not active.
     """
     async with owner.transaction() as session:
-        tenant = await step(session, tenant_id, TenantStatus.SUSPENDED, reason=reason)
+        tenant = await _step(session, tenant_id, TenantStatus.ACTIVE, TenantStatus.SUSPENDED, reason)
         _record(session, actor, "suspend_tenant", tenant, reason)
     await invalidate(tenant_id)
     return tenant
@@ -39,25 +39,9 @@ async def resume(
         StepNotPossible: it is not suspended.
     """
     async with owner.transaction() as session:
-        tenant = await locked(session, tenant_id)
-        # Closing also leads back to active, but only by its own way.
-        if tenant.status != TenantStatus.SUSPENDED:
-            raise StepNotPossible(tenant.code, tenant.status, TenantStatus.ACTIVE)
-        advance(tenant, TenantStatus.ACTIVE, reason=None)
+        tenant = await _step(session, tenant_id, TenantStatus.SUSPENDED, TenantStatus.ACTIVE, None)
         _record(session, actor, "resume_tenant", tenant, reason)
     await invalidate(tenant_id)
-    return tenant
-
-
-async def step(session: OwnerSession, tenant_id: UUID, to: TenantStatus, *, reason: str | None) -> Tenant:
-    """Lock the tenant and take one step of its machine.
-
-    Raises:
-        TenantNotFound: there is no such tenant.
-        StepNotPossible: the machine has no such step.
-    """
-    tenant = await locked(session, tenant_id)
-    advance(tenant, to, reason=reason)
     return tenant
 
 
@@ -81,6 +65,17 @@ def advance(tenant: Tenant, to: TenantStatus, *, reason: str | None, now: dateti
     tenant.status_reason = reason
     tenant.closing_at = now
     tenant.epoch += 1
+
+
+async def _step(
+    session: OwnerSession, tenant_id: UUID, before: TenantStatus, after: TenantStatus, reason: str | None
+) -> Tenant:
+    tenant = await locked(session, tenant_id)
+    # The machine also leads here from closing, but that is for closing alone to undo.
+    if tenant.status != before:
+        raise StepNotPossible(tenant.code, tenant.status, after)
+    advance(tenant, after, reason=reason)
+    return tenant
 
 
 def _record(session: OwnerSession, actor: Actor, action: str, tenant: Tenant, reason: str) -> None:
