@@ -39,7 +39,7 @@ VALIDATION: Final = "c2b_validation"
 TENANT_PATIENCE_S: Final = 3.0
 """A tenant's database that takes longer than this is taken for away: the provider waits some seconds."""
 UNKNOWN_PER_MINUTE_MAX: Final = 30
-"""Paths that lead nowhere, for one address: who guesses is slowed down before the database is asked."""
+"""Paths that lead nowhere, for one address. Paths that lead somewhere are never limited."""
 TOKEN_CHARACTERS_MAX: Final = 128
 KEPT_HEADERS: Final = ("content-type", "user-agent")
 AWAY: Final = (TenantNotServed, TransactionInterrupted, SQLAlchemyError, OSError)

@@ -244,16 +244,8 @@ async def running_journey(
             await register(owner, tenant.ref)
         registry = Registry({tenant.id: tenant.ref for tenant in tenants})
         engines = TenantEngines(16)
-        services = Services(
-            owner=owner,
-            tenants=Tenants(registry, engines, signals or RecordedSignals()),
-            feed=cast("Any", None),
-            keyring=await _keyring(registry, keys),
-            limits=RateLimits(client),
-            tokens=cast("Any", None),
-            policy=Policy(),
-            clock=clock,
-        )
+        tenants_served = Tenants(registry, engines, signals or RecordedSignals())
+        services = _services(owner, tenants_served, await _keyring(registry, keys), client, clock)
         providers = Providers(services, Outside(http, ProcessTokens(clock), clock))
         handlers = [
             *payment_handlers(providers),
@@ -273,6 +265,23 @@ async def _catalog(owner: OwnerDatabase, sandbox_url: str) -> None:
     async with owner.transaction() as session:
         await ensure_catalog(session)
         await point_provider_at(session, "mpesa", sandbox_url)
+
+
+def _services(
+    owner: OwnerDatabase, tenants: Tenants, keyring: Keyring, client: redis.asyncio.Redis, clock: MovingClock
+) -> Services:
+    """What jobs and hooks use of a process's services; the rest is not there."""
+    nothing = cast("Any", None)
+    return Services(
+        owner=owner,
+        tenants=tenants,
+        feed=nothing,
+        keyring=keyring,
+        limits=RateLimits(client),
+        tokens=nothing,
+        policy=Policy(),
+        clock=clock,
+    )
 
 
 async def _keyring(registry: Registry, keys: Path) -> Keyring:

@@ -20,6 +20,7 @@ from server.hooks import BODY_BYTES_MAX, UNKNOWN_PER_MINUTE_MAX
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenant_db.inbox.models import TenantInbox
 from tenant_db.payments.models import Payment
+from tests.databases import PostgresServer
 from tests.factories.journeys import Journey, running_journey
 from tests.factories.payments import PHONE, books, read
 from tests.factories.telling import CREDITED
@@ -192,6 +193,27 @@ async def test_money_told_of_while_the_tenant_is_away_arrives_later(
     assert await books(tenant, journey.shops[tenant.id]) == CREDITED
     for message in await platform_messages(owner):
         assert (message.state, message.body) == ("processed", b"")
+
+
+async def test_money_told_of_while_the_tenants_database_is_down_arrives_later(
+    journey: Journey, tenant: Tenant, owner: OwnerDatabase, postgres: PostgresServer
+) -> None:
+    payment, _, _ = await waiting(journey, tenant)
+    administrator = await postgres.connect_as_superuser()
+    await administrator.execute(f'ALTER DATABASE "{tenant.ref.database}" ALLOW_CONNECTIONS false')
+    await administrator.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", tenant.ref.database
+    )
+
+    told = (await journey.sandbox.release(reference=payment.reference))["told"]
+
+    assert list(told.values()) == [["callback 0: 200"]]
+    assert len(await platform_messages(owner)) == 1
+    await administrator.execute(f'ALTER DATABASE "{tenant.ref.database}" ALLOW_CONNECTIONS true')
+    await administrator.close()
+    await journey.run_platform()
+    await journey.run(tenant)
+    assert (await read(tenant, payment.id)).status == "succeeded"
 
 
 async def test_a_message_stored_twice_over_is_processed_once(

@@ -1,19 +1,13 @@
 """Who told what, in which order, twice or falsely: a payment is credited once or not at all."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
-from sqlalchemy import select
 
 from core.clock import utc_now
 from core.currency import Currency
 from core.ids import new_id
 from core.money import Money
 from tenancy.sessions import Tenant
-from tenant_db.payments import submitting
-from tenant_db.payments.models import Payment
-from tenant_db.payments.polling import take_rung
-from tenant_db.payments.rules import POLL_LADDER_S, FailureReason, NotPaid, Paid, Told
+from tenant_db.payments.rules import FailureReason, NotPaid, Paid, Told
 from tenant_db.payments.settling import Settled, Verdict
 from tests.factories.payments import (
     AMOUNT,
@@ -28,7 +22,6 @@ from tests.factories.payments import (
     submit,
 )
 from tests.factories.telling import CREDITED, DECLINED, NOTHING, POOR, SILENT, ask, call_back
-from tests.racing import race
 
 
 async def test_a_proven_callback_settles_and_credits_the_store(tenant: Tenant) -> None:
@@ -241,93 +234,3 @@ async def test_a_callback_waits_while_its_request_is_still_being_answered(tenant
 
     assert verdict.verdict is Verdict.WAIT
     assert (await read(tenant, payment.id)).status == "submitting"
-
-
-async def test_where_the_answer_was_lost_the_callbacks_id_is_asked_about_first(tenant: Tenant) -> None:
-    shop = await make_shop(tenant)
-    payment = await initiate(tenant, shop)
-    item = await submit(tenant, payment)
-    async with tenant.transaction() as session:
-        await submitting.doubt(session, payment.id, "no answer")
-
-    first = await call_back(tenant, shop, item, "ws_CO_1")
-    assert first.verdict is Verdict.ASK
-    await call_back(tenant, shop, item, "ws_CO_1", answer=Paid())
-
-    after = await read(tenant, payment.id)
-    assert (after.status, after.provider_reference) == ("succeeded", "ws_CO_1")
-    assert (after.receipt, await books(tenant, shop)) == ("TKX0000001", CREDITED)
-
-
-async def test_a_declined_prompt_whose_answer_was_lost_is_cancelled(tenant: Tenant) -> None:
-    shop = await make_shop(tenant)
-    payment = await initiate(tenant, shop)
-    item = await submit(tenant, payment)
-    async with tenant.transaction() as session:
-        await submitting.doubt(session, payment.id, "no answer")
-
-    await call_back(tenant, shop, item, "ws_CO_1", DECLINED, answer=DECLINED)
-
-    assert (await read(tenant, payment.id)).status == "cancelled"
-
-
-async def test_where_the_answer_was_lost_a_wrong_amount_goes_to_a_person(tenant: Tenant) -> None:
-    shop = await make_shop(tenant)
-    payment = await initiate(tenant, shop)
-    item = await submit(tenant, payment)
-    async with tenant.transaction() as session:
-        await submitting.doubt(session, payment.id, "no answer")
-
-    verdict = await call_back(tenant, shop, item, "ws_CO_1", Paid(Money(100, Currency.KES), "TKX0000001"))
-
-    assert (verdict.verdict, verdict.is_worth_asking) == (Verdict.QUARANTINED, False)
-    assert (await read(tenant, payment.id)).needs_review
-
-
-async def test_callback_query_and_poll_at_the_same_moment_credit_once(tenant: Tenant) -> None:
-    shop = await make_shop(tenant)
-    payment, item = await pend(tenant, shop)
-
-    def calling() -> Awaitable[object]:
-        return call_back(tenant, shop, item, checkout_id(payment))
-
-    def asking() -> Awaitable[object]:
-        return ask(tenant, payment, Paid())
-
-    async def polling() -> object:
-        async with tenant.transaction() as session:
-            return await take_rung(session, payment.id, utc_now(), POLL_LADDER_S)
-
-    rivals: list[Callable[[], Awaitable[object]]] = [calling, asking, polling, asking]
-    barrier = select(Payment).where(Payment.id == payment.id).with_for_update()
-    outcomes = await race(tenant, barrier, rivals)
-
-    assert not [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    after = await read(tenant, payment.id)
-    assert (after.status, after.receipt) == ("succeeded", "TKX0000001")
-    assert await books(tenant, shop) == CREDITED
-
-
-async def test_a_payment_found_paid_by_query_learns_its_receipt_from_the_callback(tenant: Tenant) -> None:
-    shop = await make_shop(tenant)
-    payment, item = await pend(tenant, shop)
-    await ask(tenant, payment, Paid())
-    assert (await read(tenant, payment.id)).receipt is None
-
-    await call_back(tenant, shop, item, checkout_id(payment))
-
-    after = await read(tenant, payment.id)
-    assert (after.status, after.receipt, after.needs_review) == ("succeeded", "TKX0000001", False)
-    assert await books(tenant, shop) == CREDITED
-
-
-async def test_a_query_that_denies_a_settled_payment_goes_to_review(tenant: Tenant) -> None:
-    shop = await make_shop(tenant)
-    payment, _ = await pend(tenant, shop)
-    await ask(tenant, payment, Paid())
-
-    await ask(tenant, payment, POOR)
-
-    after = await read(tenant, payment.id)
-    assert (after.status, after.needs_review) == ("succeeded", True)
-    assert await books(tenant, shop) == CREDITED
