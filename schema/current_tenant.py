@@ -1,6 +1,7 @@
 """The business that the caller works for."""
 
 from datetime import datetime
+from uuid import UUID
 
 import strawberry
 from strawberry.types import Info
@@ -41,6 +42,13 @@ class Tenant(Node):
             created_at=found.created_at,
             activated_at=found.activated_at,
         )
+
+
+async def tenant_node(context: TenantContext, id: UUID) -> Tenant | None:
+    """The caller's own business; None for every other."""
+    if id != context.tenant.id:
+        return None
+    return Tenant.of(await current_tenant.current_tenant(context))
 
 
 @strawberry.type(description="The business you work for.")

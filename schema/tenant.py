@@ -13,7 +13,7 @@ from schema.base import make_schema
 from schema.catalog import CatalogQueries
 from schema.channels import ChannelMutations, ChannelQueries, ChannelSubscriptions, channel_node
 from schema.connections import Node, NodeLoader, load_node
-from schema.current_tenant import CurrentTenantQueries
+from schema.current_tenant import CurrentTenantQueries, tenant_node
 from schema.ledger import LedgerQueries, ledger_account_node, transfer_node
 from schema.members import MemberMutations, MemberQueries
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
@@ -23,6 +23,7 @@ from schema.stores import StoreMutations, StoreQueries, store_node
 from tenancy.context import TenantContext
 
 NODES: Final[dict[Kind, NodeLoader]] = {
+    Kind.TENANT: tenant_node,
     Kind.STORE: store_node,
     Kind.CHANNEL: channel_node,
     Kind.PAYMENT: payment_node,

@@ -138,3 +138,15 @@ async def test_the_business_is_shown_as_the_registry_has_it(services: Services, 
         "tier": "free",
         "tierName": "Free",
     }
+
+
+async def test_a_business_is_a_node_to_its_own_people_only(
+    services: Services, tenant: Tenant, second_tenant: Tenant
+) -> None:
+    owner = await caller(services, tenant)
+
+    query = "query ($id: ID!) { node(id: $id) { __typename id } }"
+
+    own = outside(Kind.TENANT, tenant.id)
+    assert await ask(owner, query, id=own) == {"node": {"__typename": "Tenant", "id": own}}
+    assert await ask(owner, query, id=outside(Kind.TENANT, second_tenant.id)) == {"node": None}
