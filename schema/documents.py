@@ -26,7 +26,6 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.cost import OperationCost, operation_cost
-from schema.execution import Plans
 from schema.limits import (
     COMMENTS_MAX,
     SOURCE_CHARACTERS_MAX,
@@ -35,6 +34,7 @@ from schema.limits import (
     operations,
     too_complex,
 )
+from schema.plans import Plans
 
 ENTRIES_MAX: Final = 2_000
 CHARACTERS_MAX: Final = 1_000_000
@@ -147,7 +147,7 @@ class Documents:
             for operation in operations(ast)
         }
         # Cheaper than a walk, and wrong only in that a string with @ in it is planned each time.
-        return Document(len(text), (), ast, costs, None if "@" in text else {})
+        return Document(len(text), (), ast, costs, None if "@" in text else Plans())
 
 
 class TrustedDocuments:

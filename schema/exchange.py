@@ -70,20 +70,3 @@ NOT_HERE: Final = {
         "Subscribe over WebSocket (graphql-transport-ws) or with Accept: text/event-stream.",
     ),
 }
-
-
-def count_objects(data: object) -> int:
-    """Objects in an answer, its root included: what it really cost."""
-    count = 0
-    waiting = [data]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            count += 1
-            waiting.extend(value for value in node.values() if type(value) in _NESTED)
-        elif isinstance(node, list):
-            waiting.extend(value for value in node if type(value) in _NESTED)
-    return count
-
-
-_NESTED: Final = frozenset({dict, list})

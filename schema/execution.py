@@ -6,13 +6,7 @@ from graphql import GraphQLObjectType
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.plans import Write, compile_object
-
-PlanKey = tuple[str, tuple[int, ...]]
-"""A type's name and the identities of the field nodes that select from it."""
-
-Plans = dict[PlanKey, Write | None]
-"""The plans of one document, which keeps its nodes alive: no identity is used twice."""
+from schema.plans import Plans, Write, compile_object
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -23,7 +17,9 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *args: Any, plans: Plans | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - as above it
         super().__init__(*args, **kwargs)
-        self._plans: Plans = {} if plans is None else plans
+        self._plans = Plans() if plans is None else plans
+        self.object_count = 0
+        """Objects completed: what the operation really cost."""
 
     def collect_and_execute_subfields(
         self,
@@ -35,10 +31,15 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:  # noqa: ANN401 - as in graphql-core
         plan = self._plan(return_type, field_details_list)
         if plan is not None and self.middleware_manager is None:
+            written_before = self._plans.written_count
             try:
-                return plan(result)
+                answer = plan(result)
             except Exception:  # noqa: BLE001, S110 - whatever went wrong, the executor below says so
                 pass
+            else:
+                self.object_count += self._plans.written_count - written_before
+                return answer
+        self.object_count += 1
         return super().collect_and_execute_subfields(
             return_type, field_details_list, path, result, position_context
         )
@@ -46,9 +47,9 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
     def _plan(self, kind: GraphQLObjectType, details: list[Any]) -> Write | None:
         key = (kind.name, tuple([id(detail.node) for detail in details]))
         try:
-            return self._plans[key]
+            return self._plans.made[key]
         except KeyError:
             selected = self.collect_subfields(kind, details).grouped_field_set
-            plan = compile_object(kind, selected, self._plan)
-            self._plans[key] = plan
+            plan = compile_object(kind, selected, self._plans, self._plan)
+            self._plans.made[key] = plan
             return plan

@@ -45,7 +45,6 @@ from schema.exchange import (
     Outcome,
     Report,
     Request,
-    count_objects,
 )
 from schema.execution import CompiledExecutor
 from schema.faults import BAD_VARIABLES, refusal, shown
@@ -195,7 +194,7 @@ class Operations(Generic[Context]):
             message = f"This took longer than {self._serving.query_timeout_s:g} s. Ask for less at once."
             result = ExecutionResult(None, [_error(TIMEOUT, message)])
         assert isinstance(result, ExecutionResult)  # noqa: S101 - no incremental delivery in our schemas
-        actual = max(1, count_objects(result.data) - 1) if is_query else prepared.charge.cost
+        actual = max(1, prepared.executor.object_count) if is_query else prepared.charge.cost
         prepared.charge.settle(actual)
         outcome = self._outcome(prepared, result)
         budget = prepared.charge.budget

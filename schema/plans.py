@@ -9,6 +9,7 @@ Fields are plain attributes, so reading them twice changes nothing.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
 from typing import Any, Final
@@ -37,6 +38,16 @@ SelectedFields = Mapping[str, list[Any]]
 """Response name to the field nodes that ask for it, as `collect_subfields` gives them."""
 
 
+@dataclass(slots=True)
+class Plans:
+    """The plans of one document, which keeps its nodes alive: no identity is used twice."""
+
+    made: dict[tuple[str, tuple[int, ...]], Write | None] = field(default_factory=dict)
+    """By a type's name and the identities of the field nodes that select from it; None: there is none."""
+    written_count: int = 0
+    """Objects written so far. A plan runs without an await, so a difference is one operation's own."""
+
+
 class NotPlain(Exception):
     """The plan does not apply to this value; the executor has to look."""
 
@@ -44,6 +55,7 @@ class NotPlain(Exception):
 def compile_object(
     kind: GraphQLObjectType,
     selected: SelectedFields,
+    plans: Plans,
     compile_child: Callable[[GraphQLObjectType, list[Any]], Write | None],
 ) -> Write | None:
     """Make the plan of one object type and selection; None where a field needs the executor.
@@ -58,17 +70,17 @@ def compile_object(
         template[response_name] = kind.name if field_name == "__typename" else None
         if field_name == "__typename":
             continue
-        field = kind.fields.get(field_name)
-        attribute = None if field is None else _attribute(field)
-        if field is None or attribute is None:
+        definition = kind.fields.get(field_name)
+        attribute = None if definition is None else _attribute(definition)
+        if definition is None or attribute is None:
             return None
         try:
-            write = _write(field.type, partial(_child, compile_child, details))
+            write = _write(definition.type, partial(_child, compile_child, details))
         except NotPlain:
             return None
-        steps.append((response_name, _as_is(field.type), write))
+        steps.append((response_name, _as_is(definition.type), write))
         attributes.append(attribute)
-    return _object_writer(_wanted_class(kind), template, attributes, steps)
+    return _object_writer(plans, _wanted_class(kind), template, attributes, steps)
 
 
 def _child(
@@ -80,6 +92,7 @@ def _child(
 
 
 def _object_writer(
+    plans: Plans,
     wanted: type | None,
     template: Mapping[str, str | None],
     attributes: list[str],
@@ -93,6 +106,7 @@ def _object_writer(
     def write(value: object) -> dict[str, object]:
         if value is None or (wanted is not None and type(value) is not wanted):
             raise NotPlain
+        plans.written_count += 1
         result = blank.copy()
         if read is None:
             return result

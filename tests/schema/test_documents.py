@@ -60,7 +60,7 @@ def test_long_documents_push_others_out(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_document_whose_selection_depends_on_variables_is_planned_each_time() -> None:
     assert kept().read("query ($y: Boolean!) { toy { name @skip(if: $y) } }").plans is None
-    assert kept().read(TEXT).plans == {}
+    assert kept().read(TEXT).plans is not None
 
 
 async def test_an_id_alone_runs_the_registered_text() -> None:

@@ -73,6 +73,27 @@ async def test_a_page_of_plain_rows_never_reaches_the_executors_fields(
     assert executed == ["toys"]
 
 
+@pytest.mark.parametrize(
+    ("query", "objects"),
+    [
+        ("{ __typename }", 0),
+        ("{ toys(first: 4) { nodes { name price { amount } } } }", 1 + 4 * 2),
+        ('{ toys(first: 4) { nodes { echo(text: "x") price { amount } } } }', 1 + 4 * 2),
+        ("{ nameless { name town } }", 1),
+    ],
+)
+async def test_both_paths_count_what_they_complete(query: str, objects: int) -> None:
+    executor = CompiledExecutor.build(
+        SCHEMA, parse(query), context_value=ToyContext(), is_awaitable=cast("Any", optimized_is_awaitable)
+    )
+    assert isinstance(executor, CompiledExecutor)
+    result = executor.execute_operation()
+    if not isinstance(result, ExecutionResult):
+        await cast("Any", result)
+
+    assert executor.object_count == objects
+
+
 async def test_plans_are_made_once_for_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[str] = []
     original = plans.compile_object
