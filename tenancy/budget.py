@@ -14,6 +14,10 @@ from tenancy.metrics import CAPACITY_REFUSALS, CAPACITY_WAITS, CONNECTIONS_BUDGE
 from tenancy.slots import Live, Slot, Waiter
 
 QUEUE_S: Final = 0.5
+PATIENCE_S: Final = 0.02
+"""How long a tenant waits for its own connections before it takes the place of another's."""
+SPARE_OF: Final = 32
+"""One place of so many is kept free."""
 AGE_S: Final = 1_800.0
 """Older connections are closed when they come back: a server's memory of each one only grows."""
 
@@ -31,6 +35,7 @@ class Budget:
         self.used = 0
         """Places taken: open, opening or closing."""
         self._per_tenant = per_tenant
+        self._spare = connections // SPARE_OF
         self._connector = connector
         self._retire = retire
         self._live: dict[UUID, Live] = {}
@@ -42,10 +47,25 @@ class Budget:
     def admit(self, ref: TenantRef) -> Slot | None:
         """Take an idle connection, or a place for a new one; None where the caller has to queue.
 
+        A tenant that has connections does not take a stranger's place at once: its own come back
+        sooner than a new one opens.
+
         Raises:
             TenantUnavailable: the registry has moved on to a later epoch than `ref`.
         """
         live = self._live_of(ref)
+        slot = self._idle_of(live)
+        if slot is not None:
+            return slot
+        if live.count and self.used >= self.connections - self._spare:
+            return None
+        return self._place_for(live)
+
+    def _admit_impatient(self, ref: TenantRef) -> Slot | None:
+        live = self._live_of(ref)
+        return self._idle_of(live) or self._place_for(live)
+
+    def _idle_of(self, live: Live) -> Slot | None:
         while live.idle:
             slot = live.idle.pop()
             del self._idle[slot]
@@ -53,6 +73,9 @@ class Budget:
                 return slot
             self._uncount(slot)
             self.used -= 1
+        return None
+
+    def _place_for(self, live: Live) -> Slot | None:
         if live.count >= self._per_tenant:
             return None
         replaced = None
@@ -62,10 +85,18 @@ class Budget:
                 return None
         else:
             self.used += 1
+            self._keep_spare()
         live.count += 1
-        self._live[ref.id] = live
+        self._live[live.ref.id] = live
         self._show()
         return Slot(live, self._connector, replaced)
+
+    def _keep_spare(self) -> None:
+        """Close ahead, so that the next stranger finds a place instead of waiting for one to close."""
+        if self.used > self.connections - self._spare and self._idle:
+            oldest = next(iter(self._idle))
+            self._take(oldest)
+            self._retire(oldest)
 
     async def wait(self, ref: TenantRef) -> Slot:
         """Queue, first in, first out.
@@ -76,6 +107,7 @@ class Budget:
         CAPACITY_WAITS.inc()
         waiter = Waiter(ref)
         self._queue[waiter] = None
+        impatience = asyncio.get_running_loop().call_later(PATIENCE_S, self._lose_patience, waiter)
         try:
             async with asyncio.timeout(QUEUE_S):
                 return await waiter.granted
@@ -86,6 +118,8 @@ class Budget:
         except BaseException:
             self._withdraw(waiter)
             raise
+        finally:
+            impatience.cancel()
 
     def give_back(self, slot: Slot) -> None:
         """Make a connection at rest available to the next one."""
@@ -176,8 +210,9 @@ class Budget:
                 return
             if waiter.granted.done():
                 continue
+            admit = self.admit if waiter.is_patient else self._admit_impatient
             try:
-                slot = self.admit(waiter.ref)
+                slot = admit(waiter.ref)
             except TenantUnavailable as error:
                 del self._queue[waiter]
                 waiter.granted.set_exception(error)
@@ -185,6 +220,10 @@ class Budget:
             if slot is not None:
                 del self._queue[waiter]
                 waiter.granted.set_result(slot)
+
+    def _lose_patience(self, waiter: Waiter) -> None:
+        waiter.is_patient = False
+        self._serve()
 
     def _withdraw(self, waiter: Waiter) -> None:
         """Leave the queue; what was granted at this very moment goes to the next one."""

@@ -30,6 +30,7 @@ class Waiter:
     granted: asyncio.Future["Slot"] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+    is_patient: bool = True
 
 
 class Slot:

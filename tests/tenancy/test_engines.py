@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -122,6 +122,40 @@ async def test_a_full_budget_closes_the_connection_that_is_idle_for_longest(
 
         assert await watch.count() == 2
         assert await watch.pids(older) == kept
+
+
+async def test_a_large_budget_keeps_a_place_free_for_the_next_stranger(
+    watcher: asyncpg.Connection, refs: list[TenantRef]
+) -> None:
+    async with watched(watcher, budget=32, per_tenant=30) as watch:
+        await watch.pids(refs[0])
+        async with AsyncExitStack() as held:
+            for _ in range(30):
+                await held.enter_async_context(watch.engines.lease(refs[1]))
+            assert await watch.count() == 31
+
+            await watch.pids(refs[2])
+
+            # The first tenant's connection was closed, though there was one place left.
+            await watch.until_left(31)
+
+
+async def test_a_tenant_prefers_its_own_connection_but_does_not_wait_for_long(
+    watcher: asyncpg.Connection, refs: list[TenantRef]
+) -> None:
+    async with watched(watcher, budget=2) as watch:
+        (kept,) = await watch.pids(refs[1])
+        async with watch.engines.lease(refs[0]) as leased:
+            own = await leased.ready.fetchval("SELECT pg_backend_pid()")
+            soon = asyncio.create_task(watch.pids(refs[0]))
+            await asyncio.sleep(0)
+        assert await soon == [own]
+        assert await watch.pids(refs[1]) == [kept]
+
+        async with watch.engines.lease(refs[0]):
+            late = await asyncio.create_task(watch.pids(refs[0]))
+
+        assert late not in ([own], [kept])
 
 
 async def test_where_all_are_busy_a_late_comer_is_refused_after_half_a_second(
