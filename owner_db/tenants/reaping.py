@@ -13,7 +13,6 @@ from owner_db.users.models import ApiKey, Membership, User
 from tenancy.sessions import OwnerDatabase
 
 UNUSED_AFTER: Final = timedelta(hours=24)
-_REAPED: Final = (TenantStatus.ACTIVE, TenantStatus.FAILED)
 
 
 async def unused_tenants(owner: OwnerDatabase, now: datetime, *, limit: int) -> Sequence[UUID]:
@@ -35,7 +34,7 @@ async def unused_tenants(owner: OwnerDatabase, now: datetime, *, limit: int) -> 
         found = await session.scalars(
             select(Tenant.id)
             .where(
-                Tenant.status.in_(_REAPED),
+                Tenant.status == TenantStatus.ACTIVE,
                 Tenant.created_by.is_not(None),
                 Tenant.created_at <= now - UNUSED_AFTER,
                 *(~sign for sign in speaks),
