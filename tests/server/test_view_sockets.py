@@ -1,32 +1,19 @@
-"""GraphQL over WebSocket: the protocol, who may stay connected, and how much."""
+"""GraphQL over WebSocket: the protocol, and each of its close codes."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
-from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
-import orjson
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.typing import Origin, Subprotocol
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
-from core.clock import utc_now
 from schema.operations import Serving
-from server import view
 from server.view import ViewOptions
-from tenancy.errors import Capacity, TenantSuspended, TenantUnavailable
 from tenancy.roles import Scope
-from tests.schema.toy import ToyContext, free
-from tests.server.listening import listening
-from tests.server.toy_app import Callers, toy_application
-
-PROTOCOL: Final = Subprotocol("graphql-transport-ws")
-QUICK: Final = ViewOptions(recheck_s=0.02, init_wait_s=0.2)
-INIT: Final[dict[str, Any]] = {"type": "connection_init", "payload": {"authorization": "Bearer toy"}}
+from tests.schema.toy import free
+from tests.server.socket_client import INIT, Client, connected
+from tests.server.toy_app import Callers
 
 
 @pytest.fixture
@@ -34,59 +21,6 @@ def callers() -> Callers:
     callers = Callers()
     callers.add("toy", Scope.PAYMENTS_READ)
     return callers
-
-
-async def one(_context: ToyContext) -> int:
-    return 1
-
-
-class Client:
-    """One socket, in JSON."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-
-    async def send(self, message: object) -> None:
-        await self._socket.send(orjson.dumps(message).decode())
-
-    async def send_raw(self, frame: str | bytes) -> None:
-        await self._socket.send(frame)
-
-    async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(5):
-            frame = await self._socket.recv()
-        assert isinstance(frame, str), "a binary frame kills the client"
-        message: dict[str, Any] = orjson.loads(frame)
-        return message
-
-    async def init(self) -> None:
-        await self.send(INIT)
-        assert (await self.next())["type"] == "connection_ack"
-
-    async def subscribe(self, query: str, id_: str = "1", **payload: object) -> None:
-        await self.send({"type": "subscribe", "id": id_, "payload": {"query": query, **payload}})
-
-    async def closed(self) -> tuple[int, str]:
-        """Wait for the close frame, past whatever comes before it."""
-        async with asyncio.timeout(5):
-            with suppress(ConnectionClosed):
-                while True:
-                    await self._socket.recv()
-        return self._socket.close_code or 0, self._socket.close_reason or ""
-
-
-@asynccontextmanager
-async def connected(
-    callers: Callers,
-    options: ViewOptions = QUICK,
-    serving: Serving[ToyContext] | None = None,
-    **how: Any,  # noqa: ANN401 - of websockets
-) -> AsyncIterator[Client]:
-    async with (
-        listening(toy_application(callers, serving, options)) as address,
-        connect(f"ws://{address}/graphql", **{"subprotocols": [PROTOCOL], **how}) as socket,
-    ):
-        yield Client(socket)
 
 
 @pytest.fixture
@@ -206,113 +140,6 @@ async def test_a_page_of_ours_may_connect(callers: Callers) -> None:
     options = ViewOptions(is_origin_allowed=lambda origin: origin == "https://app.example.com")
     async with connected(callers, options, origin=Origin("https://app.example.com")) as client:
         await client.init()
-
-
-async def test_the_socket_closes_when_its_token_expires(callers: Callers) -> None:
-    callers.add("toy", Scope.PAYMENTS_READ, expires_at=utc_now() + timedelta(seconds=0.15))
-    async with connected(callers, ViewOptions(recheck_s=60)) as client:
-        await client.init()
-        await client.subscribe("subscription { silence }")
-
-        assert await client.closed() == (4403, "TOKEN_EXPIRED")
-
-
-async def test_a_revoked_caller_loses_the_socket(client: Client, callers: Callers) -> None:
-    await client.init()
-    await client.subscribe("subscription { silence }")
-
-    callers.by_token.clear()
-
-    assert await client.closed() == (4403, "NOT_SIGNED_IN")
-
-
-async def test_a_caller_whose_rights_changed_connects_again(client: Client, callers: Callers) -> None:
-    await client.init()
-
-    callers.by_token["toy"] = replace(callers.by_token["toy"], scopes=frozenset())
-
-    assert await client.closed() == (4403, "RIGHTS_CHANGED")
-
-
-async def test_a_suspended_business_loses_its_sockets(client: Client, callers: Callers) -> None:
-    await client.init()
-
-    callers.not_served = TenantSuspended()
-
-    assert await client.closed() == (4403, "TENANT_SUSPENDED")
-
-
-async def test_a_business_that_is_being_made_may_be_watched(client: Client, callers: Callers) -> None:
-    callers.not_served = TenantUnavailable()
-    await client.init()
-    await asyncio.sleep(3 * QUICK.recheck_s)
-    callers.not_served = None
-
-    await client.subscribe("{ forks }")
-
-    assert (await client.next())["type"] == "next"
-
-
-async def test_a_short_failure_of_ours_keeps_sockets_a_long_one_does_not(
-    client: Client, callers: Callers
-) -> None:
-    await client.init()
-
-    callers.failure = OSError("the database is away")
-
-    assert (await client.closed())[0] == 1013
-
-
-async def test_lack_of_capacity_keeps_open_sockets(client: Client, callers: Callers) -> None:
-    await client.init()
-    callers.failure = Capacity()
-    await asyncio.sleep(3 * QUICK.recheck_s)
-
-    await client.subscribe("{ forks }")
-
-    assert (await client.next())["type"] == "next"
-
-
-async def test_lack_of_capacity_asks_new_sockets_to_come_back(callers: Callers) -> None:
-    callers.failure = Capacity()
-    async with connected(callers) as client:
-        await client.send(INIT)
-
-        assert await client.closed() == (1013, "CAPACITY")
-
-
-async def test_a_socket_carries_only_so_many_operations(callers: Callers) -> None:
-    async with connected(callers, ViewOptions(operations_per_socket_max=1)) as client:
-        await client.init()
-        await client.subscribe("subscription { silence }")
-        await client.subscribe("{ forks }", "2")
-
-        message = await client.next()
-        assert message["type"] == "error"
-        assert message["payload"][0]["extensions"]["code"] == "TOO_MANY_OPERATIONS"
-
-
-async def test_a_business_has_only_so_many_sockets(callers: Callers) -> None:
-    serving = Serving(free, connections_max=one)
-    async with listening(toy_application(callers, serving)) as address:
-        url = f"ws://{address}/graphql"
-        async with connect(url, subprotocols=[PROTOCOL]) as first:
-            await Client(first).init()
-            async with connect(url, subprotocols=[PROTOCOL]) as second:
-                await Client(second).send(INIT)
-                assert await Client(second).closed() == (1013, "TOO_MANY_CONNECTIONS")
-        async with connect(url, subprotocols=[PROTOCOL]) as third:
-            await Client(third).init()
-
-
-async def test_an_address_has_only_so_many_sockets(callers: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "SOCKETS_PER_ADDRESS_MAX", 0)
-
-    with pytest.raises(InvalidStatus) as refused:
-        async with connected(callers):
-            pass
-
-    assert refused.value.response.status_code == 403
 
 
 async def test_documents_may_be_named_by_their_hash(callers: Callers) -> None:
