@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from core.errors import InvalidInput
 from core.ids import Kind, inside, outside
+from schema.budgets import UNPROVEN
 from server.settings import Settings
 from tenancy.audit import Actor, record_audit
 from tenancy.context import OwnerContext, Principal, RequestInfo, Services, TenantContext
@@ -16,6 +17,8 @@ from tenancy.tokens import Authenticator
 
 TENANT_HEADER: Final = "x-tenant-id"
 AGENT_LENGTH_MAX: Final = 200
+GUESS_COST: Final = 20
+"""Of a token or key that proves nothing, so that nobody can try many."""
 
 
 class Callers:
@@ -37,7 +40,7 @@ class Callers:
         bearer = bearer_of(authorization)
         if bearer is None:
             return TenantContext(self._services, request)
-        principal = await self._authenticator.principal(bearer, "tenant")
+        principal = await self._proven(bearer, "tenant", request)
         context = TenantContext(self._services, request, principal)
         if principal.tenant_id is not None:
             try:
@@ -60,7 +63,17 @@ class Callers:
         bearer = bearer_of(authorization)
         if bearer is None:
             return OwnerContext(self._services, request)
-        return OwnerContext(self._services, request, await self._authenticator.principal(bearer, "owner"))
+        return OwnerContext(self._services, request, await self._proven(bearer, "owner", request))
+
+    async def _proven(self, bearer: str, audience: str, request: RequestInfo) -> Principal:
+        """Who `bearer` speaks for; one that proves nothing is charged to its address."""
+        try:
+            return await self._authenticator.principal(bearer, audience)
+        except NotSignedIn:
+            await self._services.limits.charge(
+                None, f"guess:{request.ip}", GUESS_COST, UNPROVEN.capacity, UNPROVEN.restore_per_s
+            )
+            raise
 
     def _is_allowed(self, ip: str) -> bool:
         try:

@@ -14,7 +14,7 @@ from core.clock import Clock
 from core.errors import DomainError
 from server.view_refusals import Refused
 from tenancy.context import Principal
-from tenancy.errors import Capacity, RateLimited, TenantMigrating, TenantNotServed
+from tenancy.errors import Capacity, TenantMigrating, TenantNotServed
 
 FORBIDDEN: Final = 4403
 """graphql-ws clients connect again after 4403; 4401 would be final for them."""
@@ -76,7 +76,7 @@ class Watch(Generic[Context]):
     async def _checked(self, before: Principal | None) -> Ending | None:
         try:
             fresh = await self._renew()
-        except (RateLimited, Capacity):
+        except Capacity:
             return None
         except DomainError as error:
             return Ending(FORBIDDEN, error.code)

@@ -1,5 +1,6 @@
 """Who calls, and what becomes of a request that names another tenant than its token."""
 
+from contextlib import suppress
 from ipaddress import IPv4Network
 
 import pytest
@@ -12,11 +13,12 @@ from owner_db.tenants.suspending import suspend
 from owner_db.users.models import User
 from owner_db.users.principals import OwnerPrincipals
 from owner_db.users.sessions import open_session
-from server.callers import Callers, bearer_of
+from schema.budgets import UNPROVEN
+from server.callers import GUESS_COST, Callers, bearer_of
 from server.settings import Settings
 from tenancy.audit import OPERATOR
 from tenancy.context import Services
-from tenancy.errors import Forbidden, NotSignedIn, TenantSuspended, WrongTenant
+from tenancy.errors import Forbidden, NotSignedIn, RateLimited, TenantSuspended, WrongTenant
 from tenancy.roles import Role
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenancy.tokens import ACCESS_TOKEN_LIFE, Authenticator, Claims
@@ -93,6 +95,20 @@ async def test_a_subdomain_of_another_tenant_is_refused(
     with pytest.raises(WrongTenant):
         await callers.tenant_context(connection("other.pay.example.com"), token)
     assert (await callers.tenant_context(connection("pay.example.com"), token)).tenant.id == tenant.id
+
+
+async def test_nobody_can_guess_many_keys(services: Services, member: User, tenant: Tenant) -> None:
+    callers = callers_of(services)
+    guesses = UNPROVEN.capacity // GUESS_COST
+    with pytest.raises(RateLimited):
+        for number in range(2 * guesses):
+            with suppress(NotSignedIn):
+                await callers.tenant_context(connection(), f"Bearer guess-{number}")
+
+    with pytest.raises(NotSignedIn):
+        await callers.tenant_context(connection(ip="192.0.2.9"), "Bearer guess")
+    token = await bearer(services, member, tenant)
+    assert (await callers.tenant_context(connection(), token)).tenant.id == tenant.id
 
 
 async def test_staff_call_from_allowed_networks_alone(
