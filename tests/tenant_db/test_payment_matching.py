@@ -8,6 +8,7 @@ from sqlalchemy import text, update
 
 from core.clock import utc_now
 from core.currency import Currency
+from core.ids import new_id
 from core.money import Money
 from core.phone import Phone
 from tenancy.sessions import Tenant
@@ -258,3 +259,26 @@ async def test_money_for_a_closed_balance_waits_in_suspense(tenant: Tenant) -> N
     after = await read(tenant, second.id)
     assert (after.status, after.needs_review) == ("succeeded", True)
     assert await books(tenant, shop) == Books(300_000, 150_000, 150_000)
+
+
+async def test_a_confirmation_that_tells_another_amount_than_its_callback_goes_to_review(
+    tenant: Tenant,
+) -> None:
+    shop = await make_shop(tenant)
+    payment, item = await pend(tenant, shop)
+    await call_back(tenant, shop, item, checkout_id(payment))
+
+    verdict = await confirm(tenant, told_of(shop, payment, amount=Money(100, Currency.KES)))
+
+    assert verdict.verdict is Verdict.QUARANTINED
+    assert (await read(tenant, payment.id)).needs_review
+    assert await books(tenant, shop) == CREDITED
+
+
+async def test_a_confirmation_for_a_channel_that_was_never_written_is_set_aside(tenant: Tenant) -> None:
+    shop = await make_shop(tenant)
+
+    verdict = await confirm(tenant, told_of(shop, channel_id=new_id()))
+
+    assert verdict.verdict is Verdict.QUARANTINED
+    assert await confirmations(tenant) == []

@@ -6,8 +6,12 @@ from hashlib import sha256
 import pytest
 
 from core.clock import utc_now
+from core.errors import NotFound
+from core.ids import new_id
 from tenancy.sessions import Tenant
 from tenant_db.payments import polling, submitting
+from tenant_db.payments.cancelling import cancel_payment
+from tenant_db.payments.errors import PaymentAlreadySent
 from tenant_db.payments.machine import ENDED, NEXT, PaymentStatus
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import POLL_LADDER_S, Cause, FailureReason, NotPaid
@@ -173,3 +177,42 @@ async def test_a_step_outside_the_machine_is_a_bug(status: PaymentStatus) -> Non
 
 def test_an_end_is_left_only_for_late_money() -> None:
     assert {to for status in ENDED for to in NEXT[status]} == {PaymentStatus.SUCCEEDED}
+
+
+async def test_a_run_that_was_called_cut_off_and_had_sent_nothing_ends_the_payment(tenant: Tenant) -> None:
+    payment = await initiate(tenant, await make_shop(tenant))
+    await submit(tenant, payment)
+    await reclaim(tenant, payment)
+
+    async with tenant.transaction() as session:
+        state = await submitting.release(session, payment.id, "no connection", utc_now())
+
+    assert state is PaymentStatus.FAILED
+    assert (await read(tenant, payment.id)).failure_code == "not_sent"
+
+
+async def test_a_payment_that_can_not_be_sent_at_all_fails(tenant: Tenant) -> None:
+    payment = await initiate(tenant, await make_shop(tenant))
+
+    for _ in range(2):
+        async with tenant.transaction() as session:
+            assert await submitting.refuse(session, payment.id, REFUSED, utc_now()) is PaymentStatus.FAILED
+
+    assert [event.to_status for event in await events_of(tenant, payment.id)] == ["created", "failed"]
+
+
+async def test_only_what_was_not_sent_yet_is_taken_back(tenant: Tenant) -> None:
+    shop = await make_shop(tenant)
+    waiting, sent = await initiate(tenant, shop), await initiate(tenant, shop)
+    await submit(tenant, sent)
+
+    for _ in range(2):
+        async with tenant.transaction() as session:
+            assert (await cancel_payment(session, waiting.id, utc_now())).status == "cancelled"
+    async with tenant.transaction() as session:
+        with pytest.raises(PaymentAlreadySent):
+            await cancel_payment(session, sent.id, utc_now())
+        with pytest.raises(NotFound):
+            await cancel_payment(session, new_id(), utc_now())
+
+    assert len(await events_of(tenant, waiting.id)) == 2
