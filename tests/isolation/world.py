@@ -1,0 +1,110 @@
+"""Two businesses: one that tries, and one whose every text and id is known, so that a leak shows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+from core.ids import Kind, outside
+from core.pages import Cursor
+from owner_db.users import api_keys, members
+from owner_db.users.models import User
+from owner_db.users.signing_in import add_user, new_account
+from tenancy.context import Principal, Services, TenantContext
+from tenancy.roles import ROLE_SCOPES, Role, Scope
+from tenancy.sessions import OwnerDatabase, Tenant
+from tests.factories.callers import REQUEST
+from tests.factories.payments import initiate, make_shop
+
+MARK = "Zawadi"
+"""In every name of the victim: it may never be told to anybody else."""
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A business, its owner, and one of everything it can have."""
+
+    tenant: Tenant
+    user: User
+    context: TenantContext
+    ids: dict[str, str]
+    """TypeIDs by what they are of."""
+    cursor: str
+
+
+async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
+    """A business with a store, a channel, a payment, a key, a member and an invitation."""
+    user = await _owner_of(services, tenant, name)
+    principal = Principal("user", user.id, tenant.id, ROLE_SCOPES[Role.OWNER], Role.OWNER.value, None)
+    context = TenantContext(services, REQUEST, principal, await services.tenants.find(tenant.id))
+    shop = await make_shop(tenant)
+    payment = await initiate(tenant, shop, description=name, order_reference=f"{name} 1")
+    async with tenant.transaction() as session:
+        for table in ("stores", "channels"):
+            await session.execute(text(f"UPDATE {table} SET name = :name"), {"name": name})  # noqa: S608 - ours
+    key, invitation = await _owner_rows(services, tenant, user, name)
+    ids = {
+        "store": outside(Kind.STORE, shop.store_id),
+        "channel": outside(Kind.CHANNEL, shop.channel_id),
+        "payment": outside(Kind.PAYMENT, payment.id),
+        "tenant": outside(Kind.TENANT, tenant.id),
+        "user": outside(Kind.USER, user.id),
+        "api_key": key,
+        "invitation": invitation,
+    }
+    cursor = Cursor(payment.created_at, payment.id).sealed(tenant.id)
+    return Party(tenant, user, context, ids, cursor)
+
+
+async def _owner_of(services: Services, tenant: Tenant, name: str) -> User:
+    account = await new_account(name, PASSWORD)
+    async with services.owner.transaction() as session:
+        user = await add_user(session, f"{name.lower()}@example.com", account)
+        user.email_verified_at = services.clock()
+        await members.add_member(session, user.id, tenant.id, Role.OWNER)
+    return user
+
+
+async def _owner_rows(services: Services, tenant: Tenant, user: User, name: str) -> tuple[str, str]:
+    async with services.owner.transaction() as session:
+        key, _ = await api_keys.create_api_key(
+            session,
+            tenant_id=tenant.id,
+            name=name,
+            scopes={Scope.PAYMENTS_READ},
+            granter_scopes=set(Scope),
+            created_by=user.id,
+            environment="sandbox",
+            expires_at=None,
+        )
+        invitation = await members.invite(
+            session,
+            tenant_id=tenant.id,
+            email=f"guest@{name.lower()}.example.com",
+            role=Role.VIEWER,
+            invited_by=user.id,
+            now=services.clock(),
+        )
+    return outside(Kind.API_KEY, key.id), outside(Kind.INVITATION, invitation.id)
+
+
+async def contents(owner: OwnerDatabase, party: Party) -> dict[str, Any]:
+    """Everything that is stored of a business, in its own database and in the owner's."""
+    found: dict[str, Any] = {}
+    async with party.tenant.reading() as session:
+        tables = await session.scalars(
+            text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        )
+        for table in tables.all():
+            rows = await session.scalars(text(f'SELECT t::text FROM "{table}" AS t ORDER BY 1'))  # noqa: S608 - ours
+            found[table] = rows.all()
+    async with owner.reading() as session:
+        for table in ("memberships", "api_keys", "invitations", "hook_endpoints", "short_codes", "tenants"):
+            column = "id" if table == "tenants" else "tenant_id"
+            rows = await session.scalars(
+                text(f"SELECT t::text FROM {table} AS t WHERE {column} = :id ORDER BY 1"),  # noqa: S608 - ours
+                {"id": party.tenant.id},
+            )
+            found[f"owner.{table}"] = rows.all()
+    return found
