@@ -9,10 +9,9 @@ from uuid import UUID
 
 import structlog
 from arq.connections import ArqRedis
-from sqlalchemy.exc import SQLAlchemyError
 
+from jobs.run import UNREACHABLE
 from tenancy.context import Services
-from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.metrics import OUTBOX_LAG_SECONDS
 from tenancy.outbox import Claimed, claim_due, next_due
 from tenancy.sessions import OwnerDatabase, Tenant
@@ -50,9 +49,6 @@ for i = 1, #due, 2 do
 end
 return {members, upcoming}
 """
-
-UNREACHABLE: Final = (TenantNotServed, TransactionInterrupted, SQLAlchemyError)
-"""One tenant's outage, which must not stop the others."""
 
 log = structlog.get_logger()
 

@@ -7,19 +7,25 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.ids import Kind, new_id, outside
-from jobs.work import JOB_TIMEOUT_MAX_S, Dead, Done, Handler, Later, Result, Work, backoff
+from jobs.work import Dead, Done, Handler, Later, Result, Work, backoff
 from tenancy.context import Services
 from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.metrics import JOBS
-from tenancy.outbox import Begun, begin, bury, finish, postpone
+from tenancy.outbox import Begun, begin, bury, finish, postpone, renew
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenancy.signals import OWNER_MEMBER
 
-RUN_LEASE_S: Final = JOB_TIMEOUT_MAX_S + 15
-"""Longer than the longest job and the writing down of its result."""
+RUN_LEASE_S: Final = 20.0
+"""After a crash the row waits this long for its next run."""
+RENEW_EVERY_S: Final = 6.0
+"""Two renewals may fail before the lease is lost."""
 UNKNOWN_KIND_DELAY_S: Final = 60.0
+
+UNREACHABLE: Final = (TenantNotServed, TransactionInterrupted, SQLAlchemyError)
+"""One tenant's outage, which must not stop the others."""
 
 log = structlog.get_logger()
 
@@ -27,29 +33,32 @@ log = structlog.get_logger()
 class Runner:
     """Runs outbox rows with the given handlers."""
 
-    def __init__(self, services: Services, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, services: Services, handlers: Mapping[str, Handler], *, renew_every_s: float = RENEW_EVERY_S
+    ) -> None:
         self._services = services
         self._handlers = handlers
+        self._renew_every_s = renew_every_s
 
     async def run_outbox(self, ctx: Mapping[str, Any], tenant_id: str, outbox_id: str, epoch: int) -> None:
         """Run one row, at most once at a time. What arq thinks of the run is of no importance.
 
         A row that can't be run now is left alone: its lease ends and the relay brings it back, with
-        the tenant's new epoch if that has changed. So does a run that is cancelled or whose
-        process dies.
+        the tenant's new epoch if that has changed. So it is with a run that is cancelled, whose
+        process dies, or whose result can't be written down.
         """
         with structlog.contextvars.bound_contextvars(tenant=tenant_id, job=outbox_id):
             try:
                 database = await self._database(tenant_id, epoch)
                 begun = await self._begin(database, UUID(outbox_id))
-            except (TenantNotServed, TransactionInterrupted) as refusal:
-                log.warning("job_waits", code=refusal.code)
-                return
-            if begun is None:
-                return
-            result = await self._result(database, begun)
-            await self._record(database, begun, result)
-            JOBS.labels(begun.kind, type(result).__name__.lower()).inc()
+                if begun is None:
+                    return
+                result = await self._result(database, begun)
+                await self._record(database, begun, result)
+            except UNREACHABLE as error:
+                log.warning("job_waits", error=type(error).__name__)
+            else:
+                JOBS.labels(begun.kind, type(result).__name__.lower()).inc()
 
     async def _database(self, tenant_id: str, epoch: int) -> OwnerDatabase | Tenant:
         if tenant_id == OWNER_MEMBER:
@@ -69,10 +78,27 @@ class Runner:
             return Dead("its last run never ended: the worker died")
         tenant = database if isinstance(database, Tenant) else None
         work = Work(self._services, tenant, begun.id, begun.kind, begun.payload, begun.attempt)
-        result = await _attempt(handler, work)
+        renewing = asyncio.create_task(self._keep_lease(database, begun))
+        try:
+            result = await _attempt(handler, work)
+        finally:
+            renewing.cancel()
+            await asyncio.wait([renewing])
         if isinstance(result, Later) and begun.attempt >= handler.attempts_max:
             return Dead(result.why)
         return result
+
+    async def _keep_lease(self, database: OwnerDatabase | Tenant, begun: Begun) -> None:
+        """Renew the lease until cancelled, or until another run has the row."""
+        is_ours = True
+        while is_ours:
+            await asyncio.sleep(self._renew_every_s)
+            try:
+                async with database.transaction() as session:
+                    is_ours = await renew(session, begun, self._services.clock(), lease_s=RUN_LEASE_S)
+            except UNREACHABLE as error:
+                log.warning("lease_not_renewed", error=type(error).__name__)
+        log.warning("job_taken_over", kind=begun.kind, attempt=begun.attempt)
 
     async def _record(self, database: OwnerDatabase | Tenant, begun: Begun, result: Result) -> None:
         now = self._services.clock()

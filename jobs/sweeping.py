@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 
 from core.clock import Clock
 from jobs.cron import Periodic
-from jobs.relay import UNREACHABLE
+from jobs.run import UNREACHABLE
 from owner_db.tenants.models import DirtyTenant
 from owner_db.tenants.models import Tenant as TenantRow
 from tenancy.engines import SETTLING, Tenants

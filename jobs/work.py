@@ -10,7 +10,7 @@ from tenancy.context import Services
 from tenancy.sessions import Tenant
 
 JOB_TIMEOUT_MAX_S: Final = 60.0
-"""Longer work belongs on a worker of its own: a crashed job waits this long for its next run."""
+"""Longer work belongs on a worker of its own: arq holds a crashed job back for this long."""
 BACKOFF_FIRST_S: Final = 2.0
 BACKOFF_MAX_S: Final = 300.0
 

@@ -140,6 +140,19 @@ async def begin(session: Session, id: UUID, now: datetime, *, lease_s: float) ->
     return None if row is None else Begun(*row)
 
 
+async def renew(session: Session, begun: Begun, now: datetime, *, lease_s: float) -> bool:
+    """Hold a running row for `lease_s` from now; false where another run has taken it over."""
+    model = model_of(session, OutboxColumns)
+    renewed = await session.scalar(
+        update(model)
+        .where(model.id == begun.id, model.state == "running", model.attempts == begun.attempt)
+        .values(leased_until=now + timedelta(seconds=lease_s))
+        .returning(model.id)
+        .execution_options(synchronize_session=False)
+    )
+    return renewed is not None
+
+
 async def finish(session: Session, begun: Begun, now: datetime) -> None:
     """Record that the row's work is done."""
     await _end(session, begun, now, {"state": "done", "finished_at": now, "last_error": None})

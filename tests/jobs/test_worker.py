@@ -1,6 +1,8 @@
 """A worker runs what the outboxes hold: once at a time, soon, and to an end that is written down."""
 
 import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -9,7 +11,8 @@ from jobs.run import Runner
 from jobs.work import Dead, Done, Handler, Later, backoff, by_kind
 from tenancy.context import Services
 from tenancy.sessions import OwnerDatabase, Tenant
-from tests.jobs.conftest import Hand, MovingClock, Registry, Working, leave, row_of
+from tests.databases import PostgresServer
+from tests.jobs.conftest import PATIENCE_S, Hand, MovingClock, Registry, Working, leave, row_of
 
 
 async def test_an_announced_job_runs_with_its_tenant_and_ids(
@@ -150,11 +153,39 @@ async def test_a_run_whose_worker_died_is_repeated_after_its_lease(
 
     await runner.run_outbox(*arguments)
     assert hand.runs.empty(), "it ran again although its lease had not ended"
-    clock.skip(80)
+    clock.skip(21)
     hand.end(Done())
     await runner.run_outbox(*arguments)
 
     assert (await hand.next_run()).attempt == 2
+    assert (await row_of(tenant, job)).state == "done"
+
+
+async def leased_beyond(tenant: Tenant, job: UUID, instant: datetime) -> bool:
+    leased_until = (await row_of(tenant, job)).leased_until
+    return leased_until is not None and leased_until > instant
+
+
+async def test_a_long_run_keeps_its_row(
+    services: Services, tenant: Tenant, hand: Hand, clock: MovingClock
+) -> None:
+    job = await leave(tenant)
+    runner = Runner(services, by_kind([Handler("act", hand)]), renew_every_s=0.01)
+    arguments: tuple[dict[str, object], str, str, int] = ({}, str(tenant.id), str(job), tenant.ref.epoch)
+    long = asyncio.create_task(runner.run_outbox(*arguments))
+    await hand.next_run()
+
+    clock.skip(15)
+    moved_on = clock() + timedelta(seconds=19)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await leased_beyond(tenant, job, moved_on):  # noqa: ASYNC110 - PostgreSQL can't set our event
+            await asyncio.sleep(0)
+    clock.skip(15)
+    await runner.run_outbox(*arguments)
+
+    assert hand.runs.empty(), "it was taken over although its run goes on"
+    hand.end(Done())
+    await long
     assert (await row_of(tenant, job)).state == "done"
 
 
@@ -168,7 +199,7 @@ async def test_a_job_that_kills_every_worker_becomes_a_dead_letter(
         await hand.next_run()
         died.cancel()
         await asyncio.wait([died])
-        clock.skip(80)
+        clock.skip(21)
 
     await runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch)
 
@@ -199,6 +230,28 @@ async def test_a_job_of_an_earlier_epoch_touches_nothing(
 
     row = await row_of(tenant, job)
     assert (row.state, row.attempts) == ("pending", 0)
+
+
+async def test_a_result_that_can_not_be_written_down_leaves_the_row_to_its_lease(
+    services: Services, tenant: Tenant, postgres: PostgresServer, hand: Hand
+) -> None:
+    job = await leave(tenant)
+    runner = Runner(services, by_kind([Handler("act", hand)]))
+    running = asyncio.create_task(runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch))
+    await hand.next_run()
+
+    superuser = await postgres.connect_as_superuser(tenant.ref.database)
+    await superuser.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await superuser.execute("REVOKE UPDATE ON outbox FROM hazina_tenant")
+    await superuser.close()
+    hand.end(Done())
+    await running
+
+    row = await row_of(tenant, job)
+    assert (row.state, row.attempts) == ("running", 1)
 
 
 async def test_a_job_runs_under_the_new_epoch_once_the_relay_issues_it_again(
