@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -92,10 +92,11 @@ async def migrate_tenants(fleet: Fleet, show: Show, *, processes: int = PROCESSE
 
 async def _run(fleet: Fleet, show: Show, run_id: UUID, target: str, processes: int) -> int:
     assignment = Assignment(fleet.owner_url, fleet.servers.passwords, str(run_id), target)
-    tally = _Tally(fleet, show, run_id)
     async with fleet.owner.reading() as session:
-        show.began(await migrating.progress(session, run_id), target)
+        before = await migrating.progress(session, run_id)
         waves = await migrating.open_waves(session, run_id)
+    show.began(before, target)
+    tally = _Tally(fleet, show, run_id, before)
     async with crew(processes, assignment) as led:
         for wave in waves:
             if not await _wave(tally, led, wave):
@@ -120,8 +121,9 @@ async def _wave(tally: "_Tally", led: Crew, wave: int) -> bool:
 class _Tally:
     """Counts how tenants ended, shows it, and tells other processes of each that changed."""
 
-    def __init__(self, fleet: Fleet, show: Show, run_id: UUID) -> None:
+    def __init__(self, fleet: Fleet, show: Show, run_id: UUID, before: migrating.Progress) -> None:
         self.fleet = fleet
+        self._before = before
         self.run_id = run_id
         self.upgraded = 0
         self.failed = 0
@@ -135,8 +137,7 @@ class _Tally:
         else:
             self.failed += 1
             error = event.get("error", "its process ended; the next run takes it up again")
-        async with self.fleet.owner.reading() as session:
-            progress = await migrating.progress(session, self.run_id)
+        progress = replace(self._before, done=self._before.done + self.upgraded, failed=self.failed)
         self._show.stepped(progress, str(event.get("code", "a tenant")), error)
 
 

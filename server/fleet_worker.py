@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 import owner_db.models  # noqa: F401 - completes the metadata
 from core.errors import DomainError
@@ -68,7 +68,7 @@ class _Worker:
         self._target = assignment.target
         self._run_id = UUID(assignment.run_id)
         self._servers = Servers(assignment.passwords)
-        self._owner = OwnerDatabase(create_async_engine(assignment.owner_url, pool_size=1), _Quiet())
+        self._owner = OwnerDatabase(_owner_engine(assignment.owner_url), _Quiet())
         self._orders = orders
         self._templates: dict[str, Template] = {}
 
@@ -119,6 +119,12 @@ class _Worker:
                 raise CatalogueDiffers(f"its server has no template of {self._target} to compare with")
             self._templates[server_url] = found
         return self._templates[server_url]
+
+
+def _owner_engine(url: str) -> AsyncEngine:
+    # A claim or result that a power cut takes back is only made again: the upgrade itself is durable.
+    settings = {"application_name": "hazina-migrate", "synchronous_commit": "off"}
+    return create_async_engine(url, pool_size=1, connect_args={"server_settings": settings})
 
 
 def say(**event: object) -> None:

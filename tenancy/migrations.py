@@ -2,15 +2,20 @@
 
 import asyncio
 from enum import StrEnum
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from alembic import command, context
+from alembic import context
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, NullPool
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+SERVED: Final = 2
+"""While a fleet is upgraded, some of its databases are one revision behind."""
 _ROOT: Final = Path(__file__).resolve().parent.parent
 # Alembic keeps its state in module globals, so the lock is the module's too: two upgrades at once
 # have left a database stamped without its tables.
@@ -26,13 +31,13 @@ class Which(StrEnum):
 
 def head(which: Which) -> str:
     """The newest revision of the chain that this process knows."""
-    (newest,) = ScriptDirectory.from_config(_config(which)).get_heads()
+    (newest,) = _chain(which)[1].get_heads()
     return newest
 
 
 def revisions(which: Which) -> list[str]:
     """Every revision of the chain, the oldest first."""
-    script = ScriptDirectory.from_config(_config(which))
+    _, script = _chain(which)
     return [found.revision for found in reversed(list(script.walk_revisions()))]
 
 
@@ -43,6 +48,12 @@ def too_old(which: Which) -> frozenset[str]:
     migrations only expand, it is served.
     """
     return frozenset(revisions(which)[:-2])
+
+
+def served_revisions(which: Which) -> frozenset[str]:
+    """The revisions that this code works with: the newest and the one before it."""
+    chain = ScriptDirectory.from_config(_config(which)).walk_revisions()
+    return frozenset(script.revision for script in islice(chain, SERVED))
 
 
 async def upgrade(url: str, which: Which, revision: str = "head") -> None:
@@ -76,12 +87,19 @@ def run_chain(metadata: MetaData) -> None:
 
 
 def _upgrade(connection: Connection, which: Which, revision: str) -> None:
-    config = _config(which)
+    config, script = _chain(which)
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+
+    def steps(found: str, _: object) -> object:
+        return script._upgrade_revs(revision, found)  # noqa: SLF001 - as alembic.command.upgrade does
+
+    # Not that command: it reads the whole chain anew for each database.
+    with EnvironmentContext(config, script, fn=steps, destination_rev=revision):
+        script.run_env()
 
 
-def _config(which: Which) -> Config:
+@cache
+def _chain(which: Which) -> tuple[Config, ScriptDirectory]:
     config = Config()
     config.set_main_option("script_location", str(_ROOT / f"{which}_db" / "migrations").replace("%", "%%"))
-    return config
+    return config, ScriptDirectory.from_config(config)
