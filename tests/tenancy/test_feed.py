@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 import redis.asyncio
 
+import tenancy.feed
 from core.ids import new_id
+from tenancy.errors import TenantUnavailable
 from tenancy.feed import RESYNC, WAITING_MAX, Feed, Stream, channel_of
 from tenancy.sessions import AfterCommit, Notice
 from tenancy.signals import RedisSignals
@@ -179,4 +181,16 @@ async def test_without_redis_a_commit_still_ends_well() -> None:
 
     await RedisSignals(client).after_commit(SHOP, AfterCommit([LAST], {"payments": 1.0}))
     await Feed(client).publish(SHOP, LAST)
+    await client.aclose()
+
+
+async def test_without_redis_a_subscription_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenancy.feed, "SUBSCRIBE_TIMEOUT_S", 0.2)
+    client = redis.asyncio.Redis(unix_socket_path="/nowhere/redis.sock")
+    feed = Feed(client)
+
+    with pytest.raises(TenantUnavailable, match="Live updates"):
+        async with feed.subscribe(SHOP, {"last"}):
+            pass
+    await feed.close()
     await client.aclose()

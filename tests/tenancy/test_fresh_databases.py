@@ -1,13 +1,16 @@
 """What the shared fixtures promise."""
 
+import asyncpg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
 
 from owner_db.tenants.models import Tenant as TenantRow
+from server.embedded_roles import OWNER_ROLE, TENANT_ROLE
 from tenancy.context import Services
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenant_db.identity.models import Identity
+from tests.databases import PostgresServer
 from tests.factories.tenants import register
 
 
@@ -35,3 +38,12 @@ async def test_a_process_serves_both_registered_tenants(services: Services, tena
     found = await services.tenants.find(tenant.id)
 
     assert [row["tenant_id"] for row in await found.rows("SELECT tenant_id FROM identity")] == [tenant.id]
+
+
+async def test_no_role_reaches_the_other_ones_databases(
+    postgres: PostgresServer, owner: OwnerDatabase, tenant: Tenant
+) -> None:
+    owner_name = str(owner.engine.url.database)
+    for role, database in ((TENANT_ROLE, owner_name), (OWNER_ROLE, tenant.ref.database)):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await postgres.connect(role, database)
