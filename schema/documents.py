@@ -37,8 +37,8 @@ from schema.limits import (
 from schema.plans import Plans
 
 ENTRIES_MAX: Final = 2_000
-CHARACTERS_MAX: Final = 1_000_000
-"""Of all kept texts; a parsed document takes some hundred times its text in memory."""
+CHARACTERS_MAX: Final = 250_000
+"""Of all kept texts; a parsed document takes about 120 bytes for each: 30 MB."""
 ERRORS_MAX: Final = 5
 MISSING_S: Final = 10.0
 """How long an unknown id stays unknown without another look."""
@@ -101,7 +101,7 @@ class Documents:
 
     def read(self, text: str) -> Document:
         """Parse, check and validate a text, or find it done."""
-        key = (self._introspection, sha256(text.encode(errors="surrogatepass")).digest())
+        key = self._key(text)
         known = self._kept.get(key)
         if known is not None:
             self._kept.move_to_end(key)
@@ -113,6 +113,13 @@ class Documents:
             _, oldest = self._kept.popitem(last=False)
             self._characters -= oldest.length
         return document
+
+    def knows(self, text: str) -> bool:
+        """Whether reading it costs nothing."""
+        return self._key(text) in self._kept
+
+    def _key(self, text: str) -> tuple[Introspection, bytes]:
+        return self._introspection, sha256(text.encode(errors="surrogatepass")).digest()
 
     def _made(self, text: str) -> Document:
         if len(text) > SOURCE_CHARACTERS_MAX:

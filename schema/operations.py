@@ -57,6 +57,8 @@ Caller = TypeVar("Caller", contravariant=True)  # noqa: PLC0105 - as the protoco
 
 QUERY_TIMEOUT_S: Final = 10.0
 CONNECTIONS_MAX: Final = 2_000
+READING_COST: Final = 5
+"""Of a document that is not kept: parsing and validating take some milliseconds, even in vain."""
 
 
 class ChargeCaller(Protocol[Caller]):
@@ -143,6 +145,8 @@ class Operations(Generic[Context]):
             raise NotExecuted([error]) from error
         if not text:
             raise NotExecuted([_error(NO_TEXT, "Send a GraphQL document as `query`.")])
+        if not self._documents.knows(text):
+            await self._charge(context, READING_COST)
         document = self._documents.read(text)
         if document.errors:
             raise NotExecuted(list(document.errors))

@@ -15,8 +15,8 @@ from tests.schema.toy import ToyContext, free
 
 Run = Callable[..., Awaitable[Outcome]]
 
-FAST_S = 0.25
-"""Minutes without our limits; some milliseconds with them, on a machine that may be busy."""
+FAST_S = 1.0
+"""Of processor time. Up to minutes without our limits; some milliseconds with them, more when traced."""
 
 
 def doubled_fragments(levels: int) -> str:
@@ -55,22 +55,22 @@ REFUSED_ELSEWHERE = {
 
 @pytest.mark.parametrize("text", TOO_COMPLEX.values(), ids=TOO_COMPLEX.keys())
 async def test_too_much_structure_is_refused_before_validation(run: Run, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     outcome = await run(text)
 
     assert outcome.code == "QUERY_TOO_COMPLEX"
     assert outcome.is_request_error
-    assert time.perf_counter() - started < FAST_S
+    assert time.process_time() - started < FAST_S
 
 
 @pytest.mark.parametrize("text", REFUSED_ELSEWHERE.values(), ids=REFUSED_ELSEWHERE.keys())
 async def test_a_hostile_document_costs_little(run: Run, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     outcome = await run(text)
 
-    assert time.perf_counter() - started < FAST_S
+    assert time.process_time() - started < FAST_S
     assert outcome.is_request_error
 
 

@@ -10,7 +10,7 @@ from graphql import OperationType
 
 from schema.documents import Introspection
 from schema.exchange import Outcome, Report, Request
-from schema.operations import Operations, Serving
+from schema.operations import READING_COST, Operations, Serving
 from tenancy.errors import RateLimited
 from tenancy.limits import Budget
 from tests.schema.toy import Free, ToyContext, free, toy_schema
@@ -132,10 +132,12 @@ async def test_the_cost_is_charged_before_and_settled_after() -> None:
 
     operations = Operations(toy_schema(), Serving(charge))
     text = "query ($n: Int) { toys(first: $n) { nodes { name price { amount } } } }"
-    outcome = await operations.run(Request(text, variables={"n": 5}), ToyContext(), EVERYTHING)
+    request = Request(text, variables={"n": 5})
+    await operations.run(request, ToyContext(), EVERYTHING)
+    outcome = await operations.run(request, ToyContext(), EVERYTHING)
 
-    assert charged == [1 + 5 * 2]
-    assert settled == [11]
+    assert charged == [READING_COST, 1 + 5 * 2, 1 + 5 * 2]
+    assert settled == [11, 11]
     assert outcome.body["extensions"]["cost"] == {
         "requested": 11,
         "actual": 11,
@@ -155,6 +157,20 @@ async def test_an_empty_bucket_runs_nothing() -> None:
     assert outcome.code == "RATE_LIMITED"
     assert outcome.retry_after_s == 7
     assert "data" not in outcome.body
+
+
+async def test_documents_that_never_run_are_charged_for_their_reading() -> None:
+    charged: list[int] = []
+
+    async def charge(_context: ToyContext, cost: int) -> Free:
+        charged.append(cost)
+        return Free(cost)
+
+    operations = Operations(toy_schema(), Serving(charge))
+    for text in ("{", "{ nowhere }"):
+        await operations.run(Request(text), ToyContext(), EVERYTHING)
+
+    assert charged == [READING_COST, READING_COST]
 
 
 async def test_a_subscription_gives_each_event(operations: Operations[ToyContext]) -> None:
