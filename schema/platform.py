@@ -1,17 +1,12 @@
 """The owner schema's fields: the registry, the catalog, the audit log, jobs that were given up."""
 
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
-from strawberry.scalars import JSON
 from strawberry.types import Info
 
-from core.currency import Currency
-from core.ids import Kind, inside, outside
+from core.ids import Kind, inside
 from core.tenant import TenantStatus
-from owner_db.audit.models import OwnerAudit
-from owner_db.catalog.providers import Provider
 from owner_db.tenants.errors import StepNotPossible, TenantNotFound
 from resolvers import platform
 from schema.connections import OWNER_SCOPE, After, Connection, First, connection, page_request
@@ -23,8 +18,8 @@ from schema.errors import (
     Refusal,
 )
 from schema.members import AlreadyMemberError, Invitation
+from schema.platform_types import CatalogProvider, DeadLetter, PlatformAuditEntry
 from schema.registering import RegisteredTenant
-from schema.scalars import BigInt
 from schema.sessions import User
 from tenancy.context import OwnerContext
 from tenancy.errors import TenantUnknown
@@ -47,101 +42,6 @@ REFUSALS = (
     Refusal(TenantNotFound, TenantUnknownError),
     Refusal(StepNotPossible, StepNotPossibleError),
 )
-
-
-@strawberry.type(description="One currency that a provider takes.")
-class ProviderCurrency:
-    currency: Currency = strawberry.field(description="The currency.")
-    min_minor: BigInt = strawberry.field(description="The least of one payment, in minor units.")
-    max_minor: BigInt | None = strawberry.field(description="The most of one payment; null is no limit.")
-
-
-@strawberry.type(description="An outside payment system in the catalog.")
-class CatalogProvider:
-    code: str = strawberry.field(description="Such as `mpesa`.")
-    name: str = strawberry.field(description="What people call it.")
-    api_base_url: str = strawberry.field(description="Where its production API is.")
-    sandbox_api_base_url: str = strawberry.field(description="Where its sandbox is.")
-    methods: list[str] = strawberry.field(description="How payers pay, such as `mobile_money`.")
-    features: list[str] = strawberry.field(description="What it can do, such as `collect`.")
-    currencies: list[ProviderCurrency] = strawberry.field(description="What it takes, with limits.")
-    config_schema: JSON = strawberry.field(
-        description="JSON Schema (draft 2020-12) of a tenant's configuration; writeOnly marks secrets."
-    )
-
-    @classmethod
-    def of(cls, provider: Provider) -> "CatalogProvider":
-        return cls(
-            code=provider.code,
-            name=provider.name,
-            api_base_url=provider.api_base_url,
-            sandbox_api_base_url=provider.sandbox_api_base_url,
-            methods=list(provider.methods),
-            features=list(provider.features),
-            currencies=[
-                ProviderCurrency(
-                    currency=currency,
-                    min_minor=BigInt(limits.min_minor),
-                    max_minor=None if limits.max_minor is None else BigInt(limits.max_minor),
-                )
-                for currency, limits in provider.currencies.items()
-            ],
-            config_schema=JSON(dict(provider.config_schema)),
-        )
-
-
-@strawberry.type(description="Who did what on the platform, when, from where and why.")
-class PlatformAuditEntry:
-    id: strawberry.ID = strawberry.field(description="Starts with audit_.")
-    at: datetime = strawberry.field(description="When.")
-    actor_kind: str = strawberry.field(description="`user`, `api_key`, `staff`, `operator` or `system`.")
-    actor_id: str | None = strawberry.field(description="Who, as far as it has an id.")
-    action: str = strawberry.field(description="What, such as `suspend_tenant`.")
-    subject: str | None = strawberry.field(description="What it was done to.")
-    reason: str | None = strawberry.field(description="Why.")
-    ip: str | None = strawberry.field(description="From which network address.")
-    request_id: str | None = strawberry.field(description="The request; its log lines have it, too.")
-
-    @classmethod
-    def of(cls, row: OwnerAudit) -> "PlatformAuditEntry":
-        return cls(
-            id=strawberry.ID(outside(Kind.AUDIT, row.id)),
-            at=row.created_at,
-            actor_kind=row.actor_kind,
-            actor_id=None if row.actor_id is None else str(row.actor_id),
-            action=row.action,
-            subject=row.subject,
-            reason=row.reason,
-            ip=row.ip,
-            request_id=row.request_id,
-        )
-
-
-@strawberry.type(description="A job that was given up; it stays until somebody requeues it.")
-class DeadLetter:
-    id: strawberry.ID = strawberry.field(description="Starts with job_.")
-    tenant_id: strawberry.ID | None = strawberry.field(description="Whose job; null is the platform's own.")
-    queue: str = strawberry.field(description="The queue it was on.")
-    kind: str = strawberry.field(description="What it was to do, such as `submit_payment`.")
-    subjects: JSON = strawberry.field(description="The ids it was about.")
-    attempts: int = strawberry.field(description="How often it was tried.")
-    last_error: str | None = strawberry.field(description="Why the last try failed.")
-    given_up_at: datetime | None = strawberry.field(description="When it was given up.")
-
-    @classmethod
-    def of(cls, found: platform.FoundDeadLetter) -> "DeadLetter":
-        letter = found.letter
-        tenant_id = None if found.tenant_id is None else outside(Kind.TENANT, found.tenant_id)
-        return cls(
-            id=strawberry.ID(outside(Kind.OUTBOX, letter.id)),
-            tenant_id=None if tenant_id is None else strawberry.ID(tenant_id),
-            queue=letter.queue,
-            kind=letter.kind,
-            subjects=JSON(letter.payload),
-            attempts=letter.attempts,
-            last_error=letter.last_error,
-            given_up_at=letter.finished_at,
-        )
 
 
 @strawberry.type(description="The business's database is being made.")

@@ -1,8 +1,8 @@
 """The server as one ASGI application: both schemas, hooks, probes, metrics and keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from integrations.mpesa.events import SOURCE_ADDRESSES
 from owner_db.documents.models import PersistedDocument
 from schema.budgets import Charging, tiers_of
 from schema.documents import Accepted, Introspection
@@ -25,7 +26,7 @@ from server.health import alive, readiness
 from server.hooks import Hooks
 from server.middleware import Edge, protected
 from server.observing import Observed, report_to
-from server.settings import Settings
+from server.settings import Network, Settings
 from server.view import GraphQLView, ViewOptions
 from tenancy.sessions import OwnerDatabase
 
@@ -53,7 +54,7 @@ def create_app(process: Process) -> ASGIApp:
         tenant_schema(), _serving(process, charging, "tenant"), callers.tenant_context, options
     )
     owner = GraphQLView(owner_schema(), _serving(process, charging, "owner"), callers.owner_context, options)
-    hooks = Hooks(process.services, settings.hook_networks)
+    hooks = Hooks(process.services, hook_networks(settings))
     application = Starlette(
         routes=[
             Route("/graphql", tenant),
@@ -79,6 +80,15 @@ def edge_of(settings: Settings) -> Edge:
         body_bytes_max=settings.body_bytes_max,
         transport="tls" if settings.base_url.startswith("https://") else "plain",
     )
+
+
+def hook_networks(settings: Settings) -> Sequence[Network]:
+    """From where providers may call; none is anywhere."""
+    if settings.hook_networks is not None:
+        return settings.hook_networks
+    if settings.environment == "production":
+        return [ip_network(address) for address in SOURCE_ADDRESSES]
+    return []
 
 
 def _serving(process: Process, charging: Charging, audience: str) -> Serving[Any]:

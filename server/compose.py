@@ -30,6 +30,7 @@ from tenancy.feed import Feed
 from tenancy.keyring import Keyring, WrappedKey
 from tenancy.limits import RateLimits
 from tenancy.metrics import OWNER_CONNECTIONS
+from tenancy.migrations import Which, too_old
 from tenancy.sessions import Notice, OwnerDatabase
 from tenancy.signals import RedisSignals
 from tenancy.tokens import Authenticator, TokenIssuer
@@ -57,7 +58,7 @@ class Process:
 
     def tenants_on(self, engines: TenantEngines) -> Tenants:
         """The same tenants on connections of another budget."""
-        return Tenants(self.directory, engines, self.signals)
+        return Tenants(self.directory, engines, self.signals, too_old=too_old(Which.TENANT))
 
 
 @asynccontextmanager
@@ -75,12 +76,9 @@ async def process(settings: Settings, *, connections: int, name: str) -> AsyncIt
         stack.push_async_callback(client.aclose)
         engine = _owner_engine(settings, name)
         stack.push_async_callback(engine.dispose)
-        if isinstance(engine.pool, QueuePool):
-            OWNER_CONNECTIONS.set_function(engine.pool.checkedout)
         servers = Servers.from_urls(*_urls(settings))
         # The owner database tells of its own commits, and marks tenants dirty by committing there.
         owner = OwnerDatabase(engine, RedisSignals(client))
-        signals = RedisSignals(client, partial(mark_dirty, owner))
         directory = CachedDirectory(partial(load_tenant, owner, servers))
         await directory.start(client)
         stack.push_async_callback(directory.close)
@@ -88,34 +86,53 @@ async def process(settings: Settings, *, connections: int, name: str) -> AsyncIt
         stack.push_async_callback(engines.close)
         feed = Feed(client)
         stack.push_async_callback(feed.close)
-        keyring = Keyring(partial(_tenant_keys, owner), master_key(settings))
-        tokens = TokenIssuer(partial(load_signing_keys, owner, keyring, utc_now), settings.base_url, utc_now)
-
-        async def tenant_changed(tenant_id: UUID) -> None:
-            await directory.invalidate(tenant_id)
-            await feed.publish(tenant_id, Notice("tenant", {}))
-
-        services = Services(
-            owner=owner,
-            tenants=Tenants(directory, engines, signals),
-            feed=feed,
-            keyring=keyring,
-            limits=RateLimits(client),
-            tokens=tokens,
-            policy=settings.policy,
-            clock=utc_now,
-            tenant_changed=tenant_changed,
-        )
+        signals = RedisSignals(client, partial(mark_dirty, owner))
+        connected = _Connected(settings, owner, client, directory, engines, feed, signals)
+        services = _services(connected)
         yield Process(
             settings=settings,
             services=services,
-            authenticator=Authenticator(tokens, OwnerPrincipals(owner, utc_now), utc_now),
+            authenticator=Authenticator(services.tokens, OwnerPrincipals(owner, utc_now), utc_now),
             servers=servers,
             redis=client,
             engines=engines,
             directory=directory,
             signals=signals,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """What services stand on."""
+
+    settings: Settings
+    owner: OwnerDatabase
+    client: redis.asyncio.Redis
+    directory: CachedDirectory
+    engines: TenantEngines
+    feed: Feed
+    signals: RedisSignals
+
+
+def _services(on: _Connected) -> Services:
+    settings, owner = on.settings, on.owner
+    keyring = Keyring(partial(_tenant_keys, owner), master_key(settings))
+
+    async def tenant_changed(tenant_id: UUID) -> None:
+        await on.directory.invalidate(tenant_id)
+        await on.feed.publish(tenant_id, Notice("tenant", {}))
+
+    return Services(
+        owner=owner,
+        tenants=Tenants(on.directory, on.engines, on.signals, too_old=too_old(Which.TENANT)),
+        feed=on.feed,
+        keyring=keyring,
+        limits=RateLimits(on.client),
+        tokens=TokenIssuer(partial(load_signing_keys, owner, keyring, utc_now), settings.base_url, utc_now),
+        policy=settings.policy,
+        clock=utc_now,
+        tenant_changed=tenant_changed,
+    )
 
 
 def required(value: str | None, name: str) -> str:
@@ -136,7 +153,7 @@ def _redis(url: str) -> redis.asyncio.Redis:
 
 
 def _owner_engine(settings: Settings, name: str) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         required(settings.database_url, "HAZINA_DATABASE_URL"),
         pool_size=settings.owner_connections_max,
         max_overflow=0,
@@ -145,6 +162,9 @@ def _owner_engine(settings: Settings, name: str) -> AsyncEngine:
         pool_recycle=1_800,
         connect_args={"server_settings": {"application_name": name}},
     )
+    if isinstance(engine.pool, QueuePool):
+        OWNER_CONNECTIONS.set_function(engine.pool.checkedout)
+    return engine
 
 
 def _urls(settings: Settings) -> Sequence[str]:

@@ -24,11 +24,7 @@ def configure_logs(log_format: str, level: str) -> None:
         structlog.processors.format_exc_info,
         redact_hook_paths,
     ]
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    renderer = _renderer(log_format)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -61,3 +57,9 @@ def redact_hook_paths(_logger: WrappedLogger, _method: str, event: EventDict) ->
         if isinstance(value, str) and "/hooks/" in value:
             event[key] = HOOK_PATH.sub("/hooks/<secret>", value)
     return event
+
+
+def _renderer(log_format: str) -> Processor:
+    if log_format == "json":
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())

@@ -61,8 +61,8 @@ class Settings(BaseSettings):
     """Whose X-Forwarded-For is believed."""
     owner_networks: list[Network] = Field(default_factory=lambda: list(LOOPBACK))
     """From where /owner/graphql answers."""
-    hook_networks: list[Network] = Field(default_factory=list)
-    """From where /hooks accepts providers; empty is anywhere."""
+    hook_networks: list[Network] | None = None
+    """From where /hooks accepts providers. Unset: their published addresses in production, else anywhere."""
     metrics_networks: list[Network] = Field(default_factory=lambda: list(LOOPBACK))
     """From where /metrics answers."""
     body_bytes_max: int = 2_000_000

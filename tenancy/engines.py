@@ -173,13 +173,13 @@ class Tenants:
         engines: TenantEngines,
         signals: Signals,
         *,
-        revisions: frozenset[str] | None = None,
+        too_old: frozenset[str] = frozenset(),
     ) -> None:
-        """`revisions` are those of the schema that this code serves; None is any."""
+        """`too_old` are revisions that this code no longer serves; one it does not know is newer."""
         self.directory = directory
         self.engines = engines
         self._signals = signals
-        self._revisions = revisions
+        self._too_old = too_old
 
     async def find(self, tenant_id: UUID) -> Tenant:
         """The tenant of a request.
@@ -223,7 +223,7 @@ class Tenants:
         return self._tenant(ref)
 
     def _tenant(self, ref: TenantRef) -> Tenant:
-        if self._revisions is not None and ref.revision not in self._revisions:
+        if ref.revision in self._too_old:
             raise TenantMigrating
         return Tenant(ref, self.engines, self._signals)
 

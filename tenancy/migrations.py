@@ -3,7 +3,6 @@
 import asyncio
 from enum import StrEnum
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +13,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, NullPool
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-SERVED: Final = 2
-"""While a fleet is upgraded, some of its databases are one revision behind."""
 _ROOT: Final = Path(__file__).resolve().parent.parent
 # Alembic keeps its state in module globals, so the lock is the module's too: two upgrades at once
 # have left a database stamped without its tables.
@@ -48,12 +45,6 @@ def too_old(which: Which) -> frozenset[str]:
     migrations only expand, it is served.
     """
     return frozenset(revisions(which)[:-2])
-
-
-def served_revisions(which: Which) -> frozenset[str]:
-    """The revisions that this code works with: the newest and the one before it."""
-    chain = ScriptDirectory.from_config(_config(which)).walk_revisions()
-    return frozenset(script.revision for script in islice(chain, SERVED))
 
 
 async def upgrade(url: str, which: Which, revision: str = "head") -> None:

@@ -52,10 +52,9 @@ async def register_tenant(
     *,
     tenants_per_user_max: int = TENANTS_PER_USER_MAX,
 ) -> Tenant:
-    """Write the tenant, its data key and the job that makes its database; status `requested`.
+    """Write the tenant, its data key and the job that makes its database; memberships are the caller's.
 
-    Memberships are the caller's task. The transaction holds the user's turn and the chosen
-    server's row until it ends.
+    The transaction holds the user's turn and the chosen server's row until it ends.
 
     Raises:
         InvalidInput: name, country, tier or slug can't be used.
@@ -67,11 +66,11 @@ async def register_tenant(
     tier = await tier_by_code(session, new.tier)
     if new.created_by is not None:
         await _require_room_for(session, new.created_by, tenants_per_user_max)
-    number = await session.scalar(text("SELECT nextval(pg_get_serial_sequence('tenants', 'number'))"))
+    number = await _next_number(session)
     tenant = Tenant(
         id=new.id,
         number=number,
-        code=code_of(int(number)),
+        code=code_of(number),
         slug=await _free_slug(session, new),
         name=new.name.strip(),
         kind=new.kind.value,
@@ -88,6 +87,15 @@ async def register_tenant(
     if new.is_approved:
         announce_provisioning(session, tenant.id)
     return tenant
+
+
+async def _next_number(session: OwnerSession) -> int:
+    found = await session.scalar(text("SELECT nextval(pg_get_serial_sequence('tenants', 'number'))"))
+    return int(found)
+
+
+def _row(tenant_id: UUID, key: WrappedKey) -> TenantKey:
+    return TenantKey(tenant_id=tenant_id, version=key.version, wrapped=key.wrapped, wrapper=key.wrapper)
 
 
 def announce_provisioning(session: OwnerSession, tenant_id: UUID) -> None:

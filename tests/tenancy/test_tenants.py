@@ -22,11 +22,11 @@ from tests.factories.tenants import tenant_ref
 REF = tenant_ref("postgresql+asyncpg://nobody@", "t_1")
 
 
-def tenants_with(ref: TenantRef, revisions: frozenset[str] | None = None) -> Tenants:
+def tenants_with(ref: TenantRef, too_old: frozenset[str] = frozenset()) -> Tenants:
     async def load(tenant_id: UUID) -> TenantRef | None:
         return ref if tenant_id == ref.id else None
 
-    return Tenants(CachedDirectory(load), TenantEngines(1), RecordedSignals(), revisions=revisions)
+    return Tenants(CachedDirectory(load), TenantEngines(1), RecordedSignals(), too_old=too_old)
 
 
 async def test_an_active_tenant_is_served() -> None:
@@ -63,9 +63,9 @@ async def test_a_tenant_that_is_not_active_is_refused_by_its_status(
 
 async def test_a_schema_that_this_code_does_not_serve_is_refused() -> None:
     with pytest.raises(TenantMigrating):
-        await tenants_with(replace(REF, revision="1"), frozenset({"2", "3"})).find(REF.id)
+        await tenants_with(replace(REF, revision="1"), frozenset({"0", "1"})).find(REF.id)
 
-    assert await tenants_with(replace(REF, revision="2"), frozenset({"2", "3"})).find(REF.id)
+    assert await tenants_with(replace(REF, revision="2"), frozenset({"0", "1"})).find(REF.id)
 
 
 @pytest.mark.parametrize("status", [TenantStatus.ACTIVE, TenantStatus.SUSPENDED, TenantStatus.CLOSING])
