@@ -16,6 +16,8 @@ from tenancy.migrations import Which, head, upgrade
 from tenancy.sessions import AfterCommit, OwnerDatabase
 
 OWNER_ROLE = "hazina_owner"
+_TURN = 0x48A21A04
+"""Advisory lock on the first server: one process at a time prepares the platform."""
 
 
 class NobodyListens:
@@ -48,6 +50,9 @@ async def prepare_platform(settings: Settings) -> Prepared:
     servers = Servers.from_urls(migrator_url, tenant_url)
     owner_database = make_url(owner_url).database or OWNER_ROLE
     async with servers.connect(migrator_url) as admin:
+        # Two that start at once take turns; the lock ends with the connection.
+        await admin.execute("SET lock_timeout = 0")
+        await admin.execute(f"SELECT pg_advisory_lock({_TURN})")
         await _ensure_owner_database(admin, owner_database)
         await upgrade(servers.url(migrator_url, owner_database), Which.OWNER)
         template = await ensure_template(admin, servers, migrator_url)

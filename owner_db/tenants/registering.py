@@ -66,21 +66,7 @@ async def register_tenant(
     tier = await tier_by_code(session, new.tier)
     if new.created_by is not None:
         await _require_room_for(session, new.created_by, tenants_per_user_max)
-    number = await _next_number(session)
-    tenant = Tenant(
-        id=new.id,
-        number=number,
-        code=code_of(number),
-        slug=await _free_slug(session, new),
-        name=new.name.strip(),
-        kind=new.kind.value,
-        country=new.country,
-        status=TenantStatus.REQUESTED.value,
-        tier_id=tier.id,
-        server_id=await place(session),
-        database=f"t_{secrets.token_hex(12)}",
-        created_by=new.created_by,
-    )
+    tenant = await _row(session, new, tier.id)
     session.add(tenant)
     await session.flush()
     session.add(TenantKey(tenant_id=tenant.id, version=key.version, wrapped=key.wrapped, wrapper=key.wrapper))
@@ -89,13 +75,22 @@ async def register_tenant(
     return tenant
 
 
-async def _next_number(session: OwnerSession) -> int:
-    found = await session.scalar(text("SELECT nextval(pg_get_serial_sequence('tenants', 'number'))"))
-    return int(found)
-
-
-def _row(tenant_id: UUID, key: WrappedKey) -> TenantKey:
-    return TenantKey(tenant_id=tenant_id, version=key.version, wrapped=key.wrapped, wrapper=key.wrapper)
+async def _row(session: OwnerSession, new: NewTenant, tier_id: UUID) -> Tenant:
+    number = int(await session.scalar(text("SELECT nextval(pg_get_serial_sequence('tenants', 'number'))")))
+    return Tenant(
+        id=new.id,
+        number=number,
+        code=code_of(number),
+        slug=await _free_slug(session, new),
+        name=new.name.strip(),
+        kind=new.kind.value,
+        country=new.country,
+        status=TenantStatus.REQUESTED.value,
+        tier_id=tier_id,
+        server_id=await place(session),
+        database=f"t_{secrets.token_hex(12)}",
+        created_by=new.created_by,
+    )
 
 
 def announce_provisioning(session: OwnerSession, tenant_id: UUID) -> None:
