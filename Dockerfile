@@ -14,7 +14,8 @@ COPY server server
 RUN /venv/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim
-RUN useradd --system --create-home hazina
+# A fixed id, so that the master key's file can be given to it: chown 10001, mode 0600.
+RUN useradd --uid 10001 --create-home hazina
 COPY --from=build /venv /venv
 USER hazina
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
