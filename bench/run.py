@@ -1,0 +1,101 @@
+"""`make bench`: each figure beside its baseline in the same run, written to bench/results/latest.json.
+
+With names of benchmarks as arguments it measures those alone and writes nothing.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Final
+
+import uvloop
+from callbacks import callback_to_event_p95_ms
+from idling import idle_rss_mb
+from migrating import migrate_200
+from mixing import api_p95_ms_at_100rps
+from provisioning import provision_tenant
+from reading import read_page
+from results import LATEST, Row, write
+from routing import BUDGET, routing
+from system import TIER, System, command, system
+from writing import initiate_payment, pgbench_command
+
+from server.embedded import SETTINGS
+
+Benchmark = Callable[[], Awaitable[list[Row]]]
+OnSystem = Callable[[System], Awaitable[list[Row]]]
+
+# Idling comes first, for what later ones ask for stays in the processes' memory; the writing one
+# comes last, for it leaves thousands of payments that nobody sends.
+ON_SYSTEM: Final[Mapping[str, OnSystem]] = {
+    "idle_rss_mb": idle_rss_mb,
+    "read_page": read_page,
+    "callback_to_event_p95_ms": callback_to_event_p95_ms,
+    "api_p95_ms_at_100rps": api_p95_ms_at_100rps,
+    "initiate_payment": initiate_payment,
+}
+ALONE: Final[Mapping[str, Benchmark]] = {
+    "provision_tenant": provision_tenant,
+    "migrate_200": migrate_200,
+    "routing": routing,
+}
+COMMANDS: Final = {
+    "all": "make bench",
+    "system": " ".join(["python", *command("DATA_DIR", "PORT")[1:]]),
+    "postgraphile": "NODE_ENV=production node bench/postgraphile.mjs SETTINGS",
+    "load": "node bench/load.mjs SETTINGS (autocannon, 16 connections)",
+    "pgbench": " ".join(["pgbench", *pgbench_command("DATABASE", "SOCKET_DIR")[1:]]),
+    "migrate": "python -m server.cli migrate tenants",
+}
+UNITS_WIDTH: Final = 12
+
+
+def main(names: Sequence[str]) -> None:
+    known = [*ON_SYSTEM, *ALONE]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"There is no benchmark {unknown[0]}; there are: {', '.join(known)}.")
+    began = perf_counter()
+    rows = uvloop.run(measure(names or known))
+    print(f"\nin {perf_counter() - began:.0f} s:")
+    for row in rows:
+        print(_line(row))
+    if names:
+        return
+    write(rows, _settings(), COMMANDS)
+    print(f"written to {LATEST}")
+
+
+async def measure(names: Sequence[str]) -> list[Row]:
+    rows: list[Row] = []
+    on_system = [name for name in ON_SYSTEM if name in names]
+    if on_system:
+        print("hazina up …", flush=True)
+        async with system() as running:
+            for name in on_system:
+                print(f"{name} …", flush=True)
+                rows.extend(await ON_SYSTEM[name](running))
+    for name in ALONE:
+        if name in names:
+            print(f"{name} …", flush=True)
+            rows.extend(await ALONE[name]())
+    return rows
+
+
+def _line(row: Row) -> str:
+    found = row.as_json()
+    beside = "" if row.baseline is None else f"  baseline {found['baseline']}  ratio {found['ratio']}"
+    return f"  {row.name:26} {found['value']:>9} {row.unit:{UNITS_WIDTH}}{beside}"
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "postgresql": {name: value for name, value in SETTINGS.items() if not name.startswith("l")},
+        "demo_tenant_tier": TIER,
+        "tenant_connections_max": BUDGET,
+        "processes": "one server, one worker, one sandbox, one PostgreSQL, one Redis",
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
