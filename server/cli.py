@@ -107,6 +107,20 @@ def doctor() -> None:
     sys.exit(1 if _run(show()) else 0)
 
 
+@app.command()
+def documents(
+    which: Annotated[Literal["tenant", "owner"], typer.Argument(help="The schema they are for.")],
+    files: Annotated[list[Path], typer.Argument(help="Files with one GraphQL document each.")],
+) -> None:
+    """Let clients send the SHA-256 of these documents in place of their text."""
+    from server.trusting import trust_documents  # noqa: PLC0415 - see `up`
+
+    texts = [(file, file.read_text()) for file in files]
+    hashes = operate(lambda here: trust_documents(here, which, texts))
+    for digest, (file, _) in zip(hashes, texts, strict=True):
+        say(f"{digest}  {file}")
+
+
 @staff.command("add")
 def staff_add(
     email: str,
