@@ -31,7 +31,7 @@ async def upgrade_fleet(settings: Settings, processes: int) -> int:
     """
     console = Console(highlight=False)
     target = head(Which.TENANT)
-    tenants = await _all_at(settings, target)
+    tenants = await all_at(settings, target)
     if tenants is not None:
         console.print(f"{tenants} tenants are at {target}; nothing to do")
         return 0
@@ -47,7 +47,7 @@ async def upgrade_fleet(settings: Settings, processes: int) -> int:
     return 0 if outcome.is_complete else FAILED
 
 
-async def _all_at(settings: Settings, target: str) -> int | None:
+async def all_at(settings: Settings, target: str) -> int | None:
     """How many tenants there are, if the registry knows all of them to be at `target`."""
     async with _owner(settings) as owner, owner.reading() as session:
         outdated, tenants = await migrating.outdated_count(session, target)

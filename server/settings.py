@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tenancy.context import Policy
+from tenancy.policy import Policy
 
 Network = IPv4Network | IPv6Network
 

@@ -19,12 +19,15 @@ from server.demo import demo_payment, ensure_demo, write_private
 from server.embedded import EmbeddedPostgres, EmbeddedRedis
 from server.embedded_places import sole_use
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROLE, TENANT_ROLE
+from server.migrating import all_at, upgrade_fleet
 from server.ports import require_free_port
 from server.preparing import prepare_platform
 from server.settings import Settings
 from server.supervisor import Supervisor
+from tenancy.migrations import Which, head
 
 LAUNCHER_CONNECTIONS: Final = 2
+UPGRADERS: Final = 2
 PROBE_TIMEOUT_S: Final = 2.0
 SANDBOX_PORT_AFTER: Final = 1
 MAIL_PORT_AFTER: Final = 2
@@ -55,6 +58,9 @@ async def run_up(options: Options, say: Say) -> int:
         async with Supervisor(say) as supervisor:
             settings = await _services(options, supervisor, say)
             await prepare_platform(settings)
+            if await all_at(settings, head(Which.TENANT)) is None:
+                say("An older version wrote this data directory: upgrading the businesses' databases")
+                await upgrade_fleet(settings, UPGRADERS)
             # So that operators' commands find what runs here.
             lines = "".join(f"{name}={value}\n" for name, value in _environment(settings).items())
             write_private(options.data_dir / SERVICES_FILE, lines)

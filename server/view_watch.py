@@ -14,7 +14,13 @@ from core.clock import Clock
 from core.errors import DomainError
 from server.view_refusals import Refused
 from tenancy.context import Principal
-from tenancy.errors import Capacity, TenantMigrating, TenantNotServed
+from tenancy.errors import (
+    Capacity,
+    TenantMigrating,
+    TenantNotServed,
+    TenantUnavailable,
+    TransactionInterrupted,
+)
 
 FORBIDDEN: Final = 4403
 """graphql-ws clients connect again after 4403; 4401 would be final for them."""
@@ -78,12 +84,15 @@ class Watch(Generic[Context]):
             fresh = await self._renew()
         except Capacity:
             return None
+        except (TenantUnavailable, TransactionInterrupted) as outage:
+            # Our own database was away: that says nothing of the caller's rights.
+            _log.warning("connection_not_checked", why=outage.code)
+            return self._failed()
         except DomainError as error:
             return Ending(FORBIDDEN, error.code)
         except Exception:  # noqa: BLE001 - the edge of a task of its own: nobody above could tell the client
-            self._failures += 1
             _log.exception("connection_check_failed", failures=self._failures)
-            return Ending(TRY_AGAIN_LATER, "UNAVAILABLE") if self._failures >= FAILED_CHECKS_MAX else None
+            return self._failed()
         self._failures = 0
         was, now = _not_served(self.context), _not_served(fresh)
         self.context = fresh
@@ -92,6 +101,10 @@ class Watch(Generic[Context]):
             return Ending(FORBIDDEN, now.code)
         # Running subscriptions hold the old scopes: the client comes back with the new ones.
         return None if fresh.principal == before else Ending(FORBIDDEN, "RIGHTS_CHANGED")
+
+    def _failed(self) -> Ending | None:
+        self._failures += 1
+        return Ending(TRY_AGAIN_LATER, "UNAVAILABLE") if self._failures >= FAILED_CHECKS_MAX else None
 
 
 def _not_served(context: Caller) -> TenantNotServed | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from core.clock import Clock
 from tenancy.errors import Forbidden, NoTenant, NotSignedIn, TenantNotServed
+from tenancy.policy import Policy
 from tenancy.roles import Scope
 from tenancy.sessions import OwnerDatabase, Tenant
 
@@ -60,24 +61,10 @@ class Services:
     keyring: "Keyring"
     limits: "RateLimits"
     tokens: "TokenIssuer"
-    policy: "Policy"
+    policy: Policy
     clock: Clock
     tenant_changed: Callable[[UUID], Awaitable[None]] = _told_nobody
     """Tells every process and subscriber that a tenant's registry row has changed; after the commit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The settings that use cases read. `server.settings` fills it from the environment."""
-
-    environment: str = "development"
-    """`development`, `sandbox` or `production`."""
-    registration: str = "open"
-    """`open`, `invite` or `approval`."""
-    tenants_per_user_max: int = 5
-    provisioning_concurrency_max: int = 3
-    public_url: str = "http://127.0.0.1:8000"
-    """Where providers and e-mail links reach us."""
 
 
 @dataclass(slots=True)

@@ -22,12 +22,13 @@ from core.ids import new_id
 from owner_db.tenants.directory import load_tenant, mark_dirty
 from owner_db.tenants.servers import Servers
 from server.embedded_roles import OWNER_ROLE
-from tenancy.context import Policy, Services
+from tenancy.context import Services
 from tenancy.directory import CachedDirectory
 from tenancy.engines import TenantEngines, Tenants
 from tenancy.feed import Feed
 from tenancy.keyring import Keyring, WrappedKey
 from tenancy.limits import RateLimits
+from tenancy.policy import Policy
 from tenancy.sessions import AfterCommit, OwnerDatabase, Tenant
 from tenancy.signals import RedisSignals
 from tenancy.tokens import KeyPair, TokenIssuer

@@ -36,13 +36,14 @@ from owner_db.tenants.hooks import register_endpoint
 from server.hooks import Hooks
 from server.settings import Network
 from tenancy.columns import OutboxColumns
-from tenancy.context import Policy, Services
+from tenancy.context import Services
 from tenancy.directory import TenantRef
 from tenancy.engines import TenantEngines, Tenants
 from tenancy.errors import TenantUnknown
 from tenancy.keyring import Keyring, WrappedKey
 from tenancy.limits import RateLimits
 from tenancy.outbox import announce
+from tenancy.policy import Policy
 from tenancy.sessions import OwnerDatabase, Signals, Tenant
 from tenancy.shapes import model_of
 from tenancy.signals import OWNER_MEMBER

@@ -17,11 +17,12 @@ from jobs.work import Handler, Result, Work
 from jobs.worker import run_worker
 from owner_db.tenants.directory import mark_dirty
 from tenancy.columns import OutboxColumns
-from tenancy.context import Policy, Services
+from tenancy.context import Services
 from tenancy.directory import TenantRef
 from tenancy.engines import TenantEngines, Tenants
 from tenancy.errors import TenantUnknown
 from tenancy.outbox import announce
+from tenancy.policy import Policy
 from tenancy.sessions import AfterCommit, OwnerDatabase, Tenant
 from tenancy.shapes import model_of
 from tenancy.signals import RedisSignals
