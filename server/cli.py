@@ -31,7 +31,7 @@ staff = typer.Typer(no_args_is_help=True, help="Accounts of the platform's own s
 app.add_typer(staff, name="staff")
 
 Port = Annotated[
-    int, typer.Option(min=1, max=65_533, help="The server's port; the sandbox takes the next two.")
+    int, typer.Option(min=1, max=65_532, help="The server's port; the next three are taken, too.")
 ]
 
 

@@ -31,6 +31,8 @@ UPGRADERS: Final = 2
 PROBE_TIMEOUT_S: Final = 2.0
 SANDBOX_PORT_AFTER: Final = 1
 MAIL_PORT_AFTER: Final = 2
+METRICS_PORT_AFTER: Final = 3
+"""Where the worker serves its metrics; the server's are at /metrics."""
 
 Say = Callable[[str], None]
 
@@ -53,7 +55,7 @@ async def run_up(options: Options, say: Say) -> int:
     """
     sandbox_port, mail_port = options.port + SANDBOX_PORT_AFTER, options.port + MAIL_PORT_AFTER
     with sole_use(options.data_dir):
-        for port in (options.port, sandbox_port, mail_port):
+        for port in (options.port, sandbox_port, mail_port, options.port + METRICS_PORT_AFTER):
             require_free_port("127.0.0.1", port, "--port")
         async with Supervisor(say) as supervisor:
             settings = await _services(options, supervisor, say)
@@ -77,6 +79,7 @@ async def _services(options: Options, supervisor: Supervisor, say: Say) -> Setti
     found: dict[str, object] = {
         "sandbox_url": given.sandbox_url or f"http://127.0.0.1:{options.port + SANDBOX_PORT_AFTER}",
         "smtp_port": options.port + MAIL_PORT_AFTER,
+        "metrics_port": options.port + METRICS_PORT_AFTER,
         "public_url": given.base_url,
     }
     if given.database_url is None:
@@ -129,6 +132,7 @@ def _environment(settings: Settings) -> Mapping[str, str]:
         "redis_url",
         "sandbox_url",
         "smtp_port",
+        "metrics_port",
         "public_url",
     )
     return {f"HAZINA_{name.upper()}": str(getattr(settings, name)) for name in names}
