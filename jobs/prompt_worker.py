@@ -14,6 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from jobs.relay import Queue
 from jobs.run import Runner
+from jobs.supervision import uncut
 from jobs.work import JOB_TIMEOUT_MAX_S
 
 POLL_S: Final = 0.1
@@ -80,12 +81,17 @@ class PromptWorker(Worker):
         """
         while True:
             self._told.clear()
-            await self._poll_iteration()
+            await uncut(self._poll_iteration())
             try:
                 async with asyncio.timeout(POLL_S):
                     await self._told.wait()
             except TimeoutError:
                 continue
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """As arq does, but without asking Redis again for each job that we run ourselves."""
+        ours = {job_id for job_id, task in self.tasks.items() if not task.done()}
+        await super().start_jobs([job_id for job_id in job_ids if job_id.decode() not in ours])
 
     def running(self) -> int:
         """How many jobs have not ended; the failures of those that have, Redis's only, are taken note of."""

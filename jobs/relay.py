@@ -11,6 +11,7 @@ import structlog
 from arq.connections import ArqRedis
 
 from jobs.run import UNREACHABLE
+from jobs.supervision import uncut
 from tenancy.context import Services
 from tenancy.metrics import OUTBOX_LAG_SECONDS
 from tenancy.outbox import Claimed, claim_due, next_due
@@ -101,7 +102,7 @@ class Relay:
                 members, wait_s = await self._due_members()
                 for member in members:
                     self._busy += 1
-                    tasks.create_task(self._visit(member))
+                    tasks.create_task(uncut(self._visit(member)))
                 if not members:
                     await self._wait(wait_s)
 

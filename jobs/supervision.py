@@ -1,7 +1,7 @@
 """Keeps a loop of this process running through outages of Redis and PostgreSQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 import structlog
@@ -33,6 +33,19 @@ async def keep_running(name: str, run: Callable[[], Awaitable[object]]) -> None:
             errors = sorted({type(error).__name__ for error in _leaves(outage)})
             log.warning("loop_restarts", loop=name, errors=errors, failures=failures)
         await asyncio.sleep(backoff(failures, first_s=PAUSE_FIRST_S, max_s=PAUSE_MAX_S))
+
+
+async def uncut(step: Coroutine[None, None, None]) -> None:
+    """Let a short step end although its caller is cancelled meanwhile.
+
+    A claim then reaches the queue, and redis-py does not lose the connection that it was cleaning up.
+    """
+    task = asyncio.create_task(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
