@@ -13,7 +13,7 @@ from core.clock import utc_now
 from schema.operations import Serving
 from server import view
 from server.view import ViewOptions
-from tenancy.errors import Capacity, TenantSuspended, TenantUnavailable
+from tenancy.errors import Capacity, TenantSuspended, TenantUnavailable, TransactionInterrupted
 from tenancy.roles import Scope
 from tests.schema.toy import ToyContext, free
 from tests.server.listening import listening
@@ -91,6 +91,18 @@ async def test_a_short_failure_of_ours_keeps_sockets_a_long_one_does_not(
     callers.failure = OSError("the database is away")
 
     assert (await client.closed())[0] == 1013
+
+
+@pytest.mark.parametrize("outage", [TenantUnavailable(), TransactionInterrupted()])
+async def test_an_interruption_of_our_database_shuts_nobody_out(
+    client: Client, callers: Callers, outage: Exception
+) -> None:
+    await client.init()
+    await client.subscribe("subscription { silence }")
+
+    callers.failure = outage
+
+    assert await client.closed() == (1013, "UNAVAILABLE")
 
 
 async def test_lack_of_capacity_keeps_open_sockets(client: Client, callers: Callers) -> None:
