@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,11 @@ class Running:
         found: dict[str, Any] = json.loads((self.data_dir / "demo.json").read_text())
         return found
 
+    def service(self, name: str) -> str:
+        """A setting that operators' commands read, such as HAZINA_REDIS_URL."""
+        text = (self.data_dir / "services.env").read_text()
+        return dict(line.split("=", 1) for line in text.splitlines())[name]
+
     async def line(self, start: str) -> str:
         """The first line that starts so, now or later."""
         for line in self.lines:
@@ -40,6 +45,14 @@ class Running:
                 line = await self._next()
                 if line.startswith(start):
                     return line
+
+    async def next_line(self, start: str) -> str:
+        """The first line that starts so and was not waited for yet."""
+        while True:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                line = await self._next()
+            if line.startswith(start):
+                return line
 
     async def stop(self) -> int:
         """Ctrl-C, and wait for the end; gives the exit status."""
@@ -58,10 +71,13 @@ class Running:
 
 
 @asynccontextmanager
-async def hazina_up(data_dir: Path, *arguments: str) -> AsyncIterator[Running]:
-    """`hazina up` on free ports; stopped at the end of the block."""
-    port = free_ports()
+async def hazina_up(
+    data_dir: Path, *arguments: str, port: int | None = None, through: Sequence[str] = ()
+) -> AsyncIterator[Running]:
+    """`hazina up` on free ports, by way of a command if one is given; stopped at the end of the block."""
+    port = port or free_ports()
     process = await asyncio.create_subprocess_exec(
+        *through,
         *(sys.executable, "-m", "server.cli", "up", "--data-dir", str(data_dir), "--port", str(port)),
         *arguments,
         stdout=asyncio.subprocess.PIPE,
@@ -75,11 +91,11 @@ async def hazina_up(data_dir: Path, *arguments: str) -> AsyncIterator[Running]:
 
 
 def free_ports() -> int:
-    """The first of three free ports in a row, out of the range the kernel gives to clients."""
-    for port in range(20_000 + os.getpid() % 5_000, 32_000, 3):
-        if all(_is_free(port + more) for more in range(3)):
+    """The first of four free ports in a row, out of the range the kernel gives to clients."""
+    for port in range(20_000 + os.getpid() % 5_000, 32_000, 4):
+        if all(_is_free(port + more) for more in range(4)):
             return port
-    raise AssertionError("no three free ports in a row")
+    raise AssertionError("no four free ports in a row")
 
 
 def _is_free(port: int) -> bool:
