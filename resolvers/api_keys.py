@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from core.ids import Kind, outside
 from owner_db.users import api_keys
+from owner_db.users.granting import scopes_now, take_turn
 from owner_db.users.models import ApiKey
 from resolvers.reasons import required_reason
 from tenancy.audit import acting, record_audit
@@ -47,7 +48,7 @@ async def create_api_key(
             tenant_id=context.tenant.id,
             name=name,
             scopes=scopes,
-            granter_scopes=principal.scopes,
+            granter_scopes=await scopes_now(session, principal),
             created_by=principal.id,
             environment=services.policy.environment,
             expires_at=expires_at,
@@ -63,7 +64,7 @@ async def create_api_key(
 
 
 async def revoke_api_key(context: TenantContext, key_id: UUID, reason: str) -> ApiKey:
-    """End a key; requests and sockets that use it stop within 10 s. Needs keys:write.
+    """End a key and those it made; requests and sockets that use them stop within 10 s. Needs keys:write.
 
     Raises:
         NotFound: this business has no such key.
@@ -71,6 +72,8 @@ async def revoke_api_key(context: TenantContext, key_id: UUID, reason: str) -> A
     context.require(Scope.KEYS_WRITE)
     services = context.services
     async with services.owner.transaction() as session:
+        # One that it makes at this moment would outlive it.
+        await take_turn(session, context.tenant.id)
         key = await api_keys.revoke_api_key(session, key_id, context.tenant.id, services.clock())
         record_audit(
             session,

@@ -11,6 +11,7 @@ from core.errors import InvalidInput
 from core.ids import Kind, outside
 from owner_db.users import members
 from owner_db.users.errors import ScopeTooWide
+from owner_db.users.granting import scopes_now
 from owner_db.users.models import Invitation, Membership, User
 from owner_db.users.sessions import open_session
 from owner_db.users.signing_in import NewAccount, add_user, new_account, normalised_email, role_in
@@ -81,11 +82,11 @@ async def invite_member(context: TenantContext, email: str, role: Role) -> Invit
         RateLimited: too many invitations from this business.
     """
     principal = context.require(Scope.MEMBERS_WRITE)
-    _require_within(role, principal.scopes)
     services = context.services
     address = normalised_email(email)
     await services.limits.hit("invite", str(context.tenant.id), limit=INVITATIONS_MAX, per_s=WINDOW_S)
     async with services.owner.transaction() as session:
+        _require_within(role, await scopes_now(session, principal))
         invitation = await members.invite(
             session,
             tenant_id=context.tenant.id,
@@ -130,7 +131,7 @@ async def accept_invitation(
         AlreadyMember: the person has a role there already.
     """
     services = context.services
-    await services.limits.hit("use_link", context.request.ip, limit=30, per_s=WINDOW_S)
+    await services.limits.hit("use_link", context.request.network, limit=30, per_s=WINDOW_S)
     now = services.clock()
     account = await new_account(name, password) if name and password else None
     async with services.owner.transaction() as session:
@@ -160,11 +161,13 @@ async def change_member_role(context: TenantContext, user_id: UUID, role: Role, 
         NotAMember, LastOwner.
     """
     principal = context.require(Scope.MEMBERS_WRITE)
-    _require_within(role, principal.scopes)
     async with context.services.owner.transaction() as session:
+        scopes = await scopes_now(session, principal)
         before = Role(await role_in(session, user_id, context.tenant.id))
-        _require_within(before, principal.scopes)
-        membership = await members.change_role(session, user_id, context.tenant.id, role)
+        for one in (role, before):
+            _require_within(one, scopes)
+        now = context.services.clock()
+        membership = await members.change_role(session, user_id, context.tenant.id, role, now)
         user = await session.get_one(User, user_id)
         record_audit(
             session,
@@ -178,11 +181,16 @@ async def change_member_role(context: TenantContext, user_id: UUID, role: Role, 
 
 
 async def remove_member(context: TenantContext, user_id: UUID, reason: str) -> None:
-    """Raises NotAMember, LastOwner or ScopeTooWide. Needs members:write."""
+    """Take a member's role, keys and open invitations away. Needs members:write.
+
+    Raises:
+        NotAMember, LastOwner or ScopeTooWide.
+    """
     principal = context.require(Scope.MEMBERS_WRITE)
     async with context.services.owner.transaction() as session:
-        _require_within(Role(await role_in(session, user_id, context.tenant.id)), principal.scopes)
-        await members.remove_member(session, user_id, context.tenant.id)
+        scopes = await scopes_now(session, principal)
+        _require_within(Role(await role_in(session, user_id, context.tenant.id)), scopes)
+        await members.remove_member(session, user_id, context.tenant.id, context.services.clock())
         record_audit(
             session,
             acting(context),

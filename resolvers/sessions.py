@@ -8,8 +8,8 @@ from sqlalchemy import update
 from core.ids import Kind, outside
 from owner_db.users.errors import SessionEnded
 from owner_db.users.models import User
-from owner_db.users.sessions import OpenSession, end_family, move_family, open_session, refresh
-from owner_db.users.signing_in import role_in, user_by_password
+from owner_db.users.sessions import OpenSession, end_family, move_family, refresh
+from owner_db.users.signing_in import begin_session, role_in, user_by_password
 from tenancy.audit import Actor, acting, record_audit
 from tenancy.context import OwnerContext, TenantContext
 from tenancy.errors import NotSignedIn
@@ -18,7 +18,8 @@ from tenancy.tokens import ACCESS_TOKEN_LIFE, AccessToken, Claims
 Context = TenantContext | OwnerContext
 
 SIGN_INS_PER_ADDRESS_MAX = 10
-SIGN_INS_PER_EMAIL_MAX = 10
+SIGN_INS_PER_EMAIL_MAX = 50
+"""More than from one address: nobody alone can keep another one from signing in."""
 SIGN_IN_WINDOW_S = 900
 
 
@@ -46,13 +47,8 @@ async def sign_in(context: Context, email: str, password: str) -> SignedIn:
     if is_staff and user.platform_role is None:
         raise NotSignedIn("This is for the platform's own staff. Sign in on /graphql instead.")
     async with services.owner.transaction() as session:
-        link = open_session(
-            session,
-            user_id=user.id,
-            tenant_id=None if is_staff else user.last_tenant_id,
-            audience="owner" if is_staff else "tenant",
-            now=services.clock(),
-        )
+        audience = "owner" if is_staff else "tenant"
+        link = await begin_session(session, user, audience=audience, now=services.clock())
         record_audit(session, by_user(context, user.id), "sign_in", subject=outside(Kind.USER, user.id))
     return await signed_in(context, link)
 
@@ -65,7 +61,7 @@ async def refresh_session(context: Context, refresh_token: str) -> SignedIn:
         SessionEnded: unknown, revoked or too old; or used before, which ends the whole session.
     """
     services = context.services
-    await services.limits.hit("refresh", context.request.ip, limit=600, per_s=SIGN_IN_WINDOW_S)
+    await services.limits.hit("refresh", context.request.network, limit=600, per_s=SIGN_IN_WINDOW_S)
     audience = "owner" if isinstance(context, OwnerContext) else "tenant"
     async with services.owner.transaction() as session:
         link = await refresh(session, refresh_token, audience, services.clock())
@@ -89,7 +85,7 @@ async def switch_tenant(context: TenantContext, tenant_id: UUID) -> SignedIn:
     """Let this session speak for another business of the user.
 
     Raises:
-        NotSignedIn: no user is signed in.
+        NotSignedIn: no user is signed in, or the session has ended.
         NotAMember: the user has no role there.
     """
     principal = context.signed_in()
@@ -98,16 +94,14 @@ async def switch_tenant(context: TenantContext, tenant_id: UUID) -> SignedIn:
     services = context.services
     async with services.owner.transaction() as session:
         await role_in(session, principal.id, tenant_id)
-        await move_family(session, principal.session_id, tenant_id)
-        await session.execute(update(User).where(User.id == principal.id).values(last_tenant_id=tenant_id))
-        link = open_session(
+        link = await move_family(
             session,
+            family_id=principal.session_id,
             user_id=principal.id,
             tenant_id=tenant_id,
-            audience="tenant",
             now=services.clock(),
-            family_id=principal.session_id,
         )
+        await session.execute(update(User).where(User.id == principal.id).values(last_tenant_id=tenant_id))
         record_audit(session, acting(context), "switch_tenant", subject=outside(Kind.TENANT, tenant_id))
     return await signed_in(context, link)
 
@@ -133,7 +127,9 @@ def by_user(context: Context, user_id: UUID) -> Actor:
 
 async def _limit_sign_in(context: Context, email: str) -> None:
     limits = context.services.limits
-    await limits.hit("sign_in", context.request.ip, limit=SIGN_INS_PER_ADDRESS_MAX, per_s=SIGN_IN_WINDOW_S)
+    await limits.hit(
+        "sign_in", context.request.network, limit=SIGN_INS_PER_ADDRESS_MAX, per_s=SIGN_IN_WINDOW_S
+    )
     await limits.hit(
         "sign_in_as", email.strip().lower()[:320], limit=SIGN_INS_PER_EMAIL_MAX, per_s=SIGN_IN_WINDOW_S
     )

@@ -107,7 +107,9 @@ class ApiKeyMutations:
         )
         return CreateApiKeySuccess(api_key=ApiKey.of(row), secret=secret)
 
-    @strawberry.mutation(description="Ends a key, on open sockets too, within 10 s. Needs keys:write.")
+    @strawberry.mutation(
+        description="Ends a key and those it made, on sockets too, within 10 s. Needs keys:write."
+    )
     async def revoke_api_key(
         self,
         info: Info[TenantContext, None],

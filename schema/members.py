@@ -238,7 +238,9 @@ class MemberMutations:
         signed = await members.accept_invitation(info.context, input.secret, input.name, input.password)
         return AcceptInvitationSuccess(session=SessionTokens.of(signed))
 
-    @strawberry.mutation(description="Gives a member another role. Needs members:write.")
+    @strawberry.mutation(
+        description="Gives another role; keys of the member's that exceed it end. Needs members:write."
+    )
     async def change_member_role(
         self,
         info: Info[TenantContext, None],
@@ -249,7 +251,9 @@ class MemberMutations:
         )
         return ChangeMemberRoleSuccess(member=Member.of(member))
 
-    @strawberry.mutation(description="Takes a member's role away. Needs members:write.")
+    @strawberry.mutation(
+        description="Takes a member's role, API keys and open invitations away. Needs members:write."
+    )
     async def remove_member(
         self,
         info: Info[TenantContext, None],

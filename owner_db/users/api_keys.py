@@ -4,6 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
+
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from owner_db.users.errors import ScopeTooWide
@@ -54,9 +56,25 @@ async def create_api_key(
 
 
 async def revoke_api_key(session: OwnerSession, key_id: UUID, tenant_id: UUID, now: datetime) -> ApiKey:
-    """Raises NotFound where this tenant has no such key."""
+    """End a key, and the keys that it made. Raises NotFound where this tenant has no such key."""
     key = await session.get(ApiKey, key_id, with_for_update=True)
     if key is None or key.tenant_id != tenant_id:
         raise NotFound("API key")
     key.revoked_at = key.revoked_at or now
+    await revoke_keys_of(session, key.id, tenant_id, now)
     return key
+
+
+async def revoke_keys_of(
+    session: OwnerSession, maker: UUID, tenant_id: UUID, now: datetime, keep: Collection[Scope] = ()
+) -> None:
+    """End the keys that a member or a key made, and those made by them; not what stays within `keep`."""
+    found = await session.scalars(
+        select(ApiKey)
+        .where(ApiKey.tenant_id == tenant_id, ApiKey.created_by == maker, ApiKey.revoked_at.is_(None))
+        .with_for_update()
+    )
+    for key in found.all():
+        if not set(key.scopes) <= set(keep):
+            key.revoked_at = now
+            await revoke_keys_of(session, key.id, tenant_id, now)

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from core.errors import NotFound
+from owner_db.users.api_keys import revoke_keys_of
 from owner_db.users.errors import AlreadyMember, LastOwner, LinkInvalid, NotAMember
 from owner_db.users.models import Invitation, Membership, User
 from owner_db.users.sessions import token_hash
 from tenancy.outbox import announce
-from tenancy.roles import Role
+from tenancy.roles import ROLE_SCOPES, Role
 from tenancy.sessions import OwnerSession
 
 INVITATION_LIFE: Final = timedelta(days=7)
@@ -28,20 +29,42 @@ async def add_member(session: OwnerSession, user_id: UUID, tenant_id: UUID, role
     return membership
 
 
-async def change_role(session: OwnerSession, user_id: UUID, tenant_id: UUID, role: Role) -> Membership:
-    """Raises NotAMember, or LastOwner where nobody else could give roles."""
+async def change_role(
+    session: OwnerSession, user_id: UUID, tenant_id: UUID, role: Role, now: datetime
+) -> Membership:
+    """Give another role; keys of the member's that may do more than it end.
+
+    Raises:
+        NotAMember, or LastOwner where nobody else could give roles.
+    """
     membership = await _locked(session, user_id, tenant_id)
     if role is not Role.OWNER:
         await _require_other_owner(session, membership)
     membership.role = role.value
+    await revoke_keys_of(session, user_id, tenant_id, now, keep=ROLE_SCOPES[role])
     return membership
 
 
-async def remove_member(session: OwnerSession, user_id: UUID, tenant_id: UUID) -> None:
-    """Raises NotAMember or LastOwner."""
+async def remove_member(session: OwnerSession, user_id: UUID, tenant_id: UUID, now: datetime) -> None:
+    """Take the role away, and with it the keys they made and the open invitations they sent.
+
+    Raises:
+        NotAMember, LastOwner.
+    """
     membership = await _locked(session, user_id, tenant_id)
     await _require_other_owner(session, membership)
     await session.execute(delete(Membership).where(Membership.id == membership.id))
+    await revoke_keys_of(session, user_id, tenant_id, now)
+    await session.execute(
+        update(Invitation)
+        .where(
+            Invitation.tenant_id == tenant_id,
+            Invitation.invited_by == user_id,
+            Invitation.accepted_at.is_(None),
+            Invitation.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+    )
 
 
 async def invite(

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from core.ids import new_id
 from owner_db.users.errors import SessionEnded
 from owner_db.users.models import RefreshToken
+from tenancy.errors import NotSignedIn
 from tenancy.sessions import OwnerSession
 
 REFRESH_LIFE: Final = timedelta(days=30)
@@ -34,6 +35,15 @@ class OpenSession:
 def token_hash(text: str) -> bytes:
     """What is stored of a random token."""
     return hashlib.sha256(text.encode()).digest()
+
+
+async def take_turn(session: OwnerSession, user_id: UUID) -> None:
+    """Keep others from opening or ending the user's sessions until the transaction ends.
+
+    Whoever ends them all would not see a token that another transaction is about to commit.
+    """
+    lock = func.pg_advisory_xact_lock(func.hashtextextended(f"sessions:{user_id}", 0))
+    await session.execute(select(lock))
 
 
 def open_session(
@@ -76,9 +86,12 @@ async def refresh(session: OwnerSession, text: str, audience: str, now: datetime
     Raises:
         SessionEnded: the token is unknown, revoked, too old, or for the other schema.
     """
-    token = await session.scalar(
-        select(RefreshToken).where(RefreshToken.token_hash == token_hash(text)).with_for_update()
-    )
+    known = RefreshToken.token_hash == token_hash(text)
+    user_id = await session.scalar(select(RefreshToken.user_id).where(known))
+    if user_id is None:
+        raise SessionEnded
+    await take_turn(session, user_id)
+    token = await session.scalar(select(RefreshToken).where(known))
     if token is None or token.revoked_at is not None or token.expires_at <= now or token.audience != audience:
         raise SessionEnded
     if token.used_at is not None and token.used_at < now - REUSE_GRACE:
@@ -95,15 +108,40 @@ async def refresh(session: OwnerSession, text: str, audience: str, now: datetime
     )
 
 
-async def move_family(session: OwnerSession, family_id: UUID, tenant_id: UUID) -> None:
-    """Let the session's later tokens name another tenant."""
-    await session.execute(
-        update(RefreshToken).where(RefreshToken.family_id == family_id).values(tenant_id=tenant_id)
+async def move_family(
+    session: OwnerSession, *, family_id: UUID, user_id: UUID, tenant_id: UUID, now: datetime
+) -> OpenSession:
+    """Let the session's tokens name another tenant from now on, and give the next of them.
+
+    Raises:
+        NotSignedIn: the session has ended, though its access token is not looked up again yet.
+    """
+    await take_turn(session, user_id)
+    moved = await session.execute(
+        update(RefreshToken)
+        .where(
+            RefreshToken.family_id == family_id,
+            RefreshToken.user_id == user_id,
+            RefreshToken.revoked_at.is_(None),
+        )
+        .values(tenant_id=tenant_id)
+        .returning(RefreshToken.id)
+    )
+    if not moved.all():
+        raise NotSignedIn("Your session has ended. Sign in again.")
+    return open_session(
+        session, user_id=user_id, tenant_id=tenant_id, audience="tenant", now=now, family_id=family_id
     )
 
 
 async def end_family(session: OwnerSession, family_id: UUID, now: datetime) -> None:
     """Sign out: no token of this family counts any more."""
+    user_id = await session.scalar(
+        select(RefreshToken.user_id).where(RefreshToken.family_id == family_id).limit(1)
+    )
+    if user_id is None:
+        return
+    await take_turn(session, user_id)
     await session.execute(
         update(RefreshToken)
         .where(RefreshToken.family_id == family_id, RefreshToken.revoked_at.is_(None))
@@ -113,6 +151,7 @@ async def end_family(session: OwnerSession, family_id: UUID, now: datetime) -> N
 
 async def end_all_sessions(session: OwnerSession, user_id: UUID, now: datetime) -> None:
     """Sign out everywhere, after a password was changed or an account disabled."""
+    await take_turn(session, user_id)
     await session.execute(
         update(RefreshToken)
         .where(RefreshToken.user_id == user_id, RefreshToken.revoked_at.is_(None))

@@ -1,10 +1,11 @@
 """Sign-in by e-mail address and password."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core.clock import utc_now
@@ -13,6 +14,7 @@ from core.ids import new_id
 from owner_db.users.errors import EmailTaken, NotAMember, WrongCredentials
 from owner_db.users.models import Membership, User
 from owner_db.users.passwords import hashed, matches, require_strong
+from owner_db.users.sessions import OpenSession, open_session, take_turn
 from tenancy.sessions import OwnerDatabase, OwnerSession
 
 NAME_LENGTH_MAX = 200
@@ -47,8 +49,9 @@ async def new_account(name: str, password: str) -> NewAccount:
         InvalidInput: no name, or too long a one.
         WeakPassword: it is too easy to guess.
     """
-    if not 1 <= len(name.strip()) <= NAME_LENGTH_MAX:
-        raise InvalidInput("name", f"Give a name of 1 to {NAME_LENGTH_MAX} characters.")
+    # Names go into mails, also to addresses that nobody has proved.
+    if not 1 <= len(name.strip()) <= NAME_LENGTH_MAX or not name.strip().isprintable():
+        raise InvalidInput("name", f"Give a name of 1 to {NAME_LENGTH_MAX} characters on one line.")
     require_strong(password, name.strip().lower())
     return NewAccount(name.strip(), await hashed(password))
 
@@ -86,6 +89,30 @@ async def user_by_password(owner: OwnerDatabase, email: str, password: str) -> U
     if user.disabled_at is not None:
         raise WrongCredentials
     return user
+
+
+async def begin_session(session: OwnerSession, user: User, *, audience: str, now: datetime) -> OpenSession:
+    """Start a session for whom `user_by_password` gave, in the business last used or in none.
+
+    A business that took the role away is none: a token for it would be refused, and with it the way
+    to every other business.
+
+    Raises:
+        WrongCredentials: the password was replaced, or the account disabled, while it was checked.
+    """
+    await take_turn(session, user.id)
+    is_member = exists().where(Membership.user_id == User.id, Membership.tenant_id == User.last_tenant_id)
+    row = (
+        await session.execute(
+            select(User.last_tenant_id, is_member).where(
+                User.id == user.id, User.password_hash == user.password_hash, User.disabled_at.is_(None)
+            )
+        )
+    ).one_or_none()
+    if row is None:
+        raise WrongCredentials
+    tenant_id = row[0] if audience == "tenant" and row[1] else None
+    return open_session(session, user_id=user.id, tenant_id=tenant_id, audience=audience, now=now)
 
 
 async def role_in(session: OwnerSession, user_id: UUID, tenant_id: UUID) -> str:

@@ -238,7 +238,7 @@ async def test_a_business_keeps_an_owner_even_when_two_leave_at_once(owner: Owne
     async def leave(user: User) -> bool:
         try:
             async with owner.transaction() as session:
-                await members.remove_member(session, user.id, tenant_id)
+                await members.remove_member(session, user.id, tenant_id, NOW)
         except LastOwner:
             return False
         return True
@@ -256,9 +256,9 @@ async def test_the_last_owner_can_not_become_less(owner: OwnerDatabase) -> None:
 
     async with owner.transaction() as session:
         with pytest.raises(LastOwner):
-            await members.change_role(session, user.id, tenant_id, Role.ADMIN)
+            await members.change_role(session, user.id, tenant_id, Role.ADMIN, NOW)
         with pytest.raises(NotAMember):
-            await members.change_role(session, new_id(), tenant_id, Role.ADMIN)
+            await members.change_role(session, new_id(), tenant_id, Role.ADMIN, NOW)
 
 
 async def test_an_invitation_is_accepted_once_and_renewed_while_open(owner: OwnerDatabase) -> None:
