@@ -34,7 +34,9 @@ from tenant_db.payments.rules import (
 from tenant_db.payments.settling import Settled, Verdict, learn_receipt
 
 CANDIDATES_MAX = 20
-"""More prompts of one amount within a quarter of an hour can't be told apart anyway."""
+"""Payments locked for one confirmation: two are as many too many as twenty."""
+PROMPTS_READ_MAX = 5_000
+"""Prompts of one amount at one till whose phones are compared; where there are more, nobody's is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +173,21 @@ async def _by_payer(session: TenantSession, new: NewConfirmation) -> list[Paymen
     if new.account.strip():
         return []
     sent_at = func.coalesce(Payment.submitted_at, Payment.created_at)
-    found = await _locked(
-        session,
-        and_(
-            Payment.channel_id == new.channel_id,
-            Payment.amount_minor == new.amount.minor,
-            Payment.created_at.between(new.paid_at - 2 * TILL_MATCH_AFTER, new.paid_at + TILL_MATCH_BEFORE),
-            sent_at.between(new.paid_at - TILL_MATCH_AFTER, new.paid_at + TILL_MATCH_BEFORE),
-            Payment.receipt.is_(None),
-            Payment.status.in_([SUBMITTING, UNKNOWN, PENDING, AUTHORIZED, EXPIRED, SUCCEEDED]),
-        ),
+    fits = and_(
+        Payment.channel_id == new.channel_id,
+        Payment.amount_minor == new.amount.minor,
+        Payment.created_at.between(new.paid_at - 2 * TILL_MATCH_AFTER, new.paid_at + TILL_MATCH_BEFORE),
+        sent_at.between(new.paid_at - TILL_MATCH_AFTER, new.paid_at + TILL_MATCH_BEFORE),
+        Payment.receipt.is_(None),
+        Payment.status.in_([SUBMITTING, UNKNOWN, PENDING, AUTHORIZED, EXPIRED, SUCCEEDED]),
     )
-    return [payment for payment in found if is_payer(new.payer, Phone(payment.phone))]
+    # Phones first, for a list that is cut off before them could make one of several look like the only one.
+    found = await session.execute(select(Payment.id, Payment.phone).where(fits).limit(PROMPTS_READ_MAX + 1))
+    prompts = found.all()
+    if len(prompts) > PROMPTS_READ_MAX:
+        return []
+    theirs = [id_ for id_, phone in prompts if is_payer(new.payer, Phone(phone))]
+    return await _locked(session, and_(Payment.id.in_(theirs), fits)) if theirs else []
 
 
 async def _locked(session: TenantSession, condition: ColumnElement[bool]) -> list[Payment]:

@@ -1,8 +1,5 @@
 """Money told of by confirmation is credited once, or waits in suspense; never twice."""
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 from sqlalchemy import text, update
 
@@ -10,7 +7,6 @@ from core.clock import utc_now
 from core.currency import Currency
 from core.ids import new_id
 from core.money import Money
-from core.phone import Phone
 from tenancy.sessions import Tenant
 from tenant_db.channels.machine import ChannelKind
 from tenant_db.ledger.models import LedgerAccount
@@ -176,59 +172,6 @@ async def test_a_confirmation_retold_with_another_amount_is_set_aside(tenant: Te
 
     assert verdict.verdict is Verdict.QUARANTINED
     assert await books(tenant, shop) == CREDITED
-
-
-async def test_a_tills_money_is_known_by_amount_phone_and_time(tenant: Tenant) -> None:
-    shop = await make_shop(tenant, kind=ChannelKind.TILL, head_office_code="5100000")
-    payment, item = await pend(tenant, shop)
-    await pend(tenant, shop, phone=Phone("+254711111112"))
-    await pend(tenant, shop, amount=Money(200_000, Currency.KES))
-
-    await confirm(tenant, told_of(shop, short_code="5100000"))
-    await call_back(tenant, shop, item, checkout_id(payment))
-
-    after = await read(tenant, payment.id)
-    assert (after.status, after.receipt) == ("succeeded", "TKX0000001")
-    assert await books(tenant, shop) == CREDITED
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"payer": "2547 ***** 009"},
-        {"payer": ""},
-        {"paid_at": utc_now() - timedelta(hours=2)},
-        {"paid_at": utc_now() + timedelta(hours=2)},
-    ],
-)
-async def test_a_tills_money_of_another_payer_or_time_waits_in_suspense(
-    tenant: Tenant, changes: dict[str, Any]
-) -> None:
-    shop = await make_shop(tenant, kind=ChannelKind.TILL)
-    payment, _ = await pend(tenant, shop)
-
-    await confirm(tenant, told_of(shop, **changes))
-
-    assert (await read(tenant, payment.id)).status == "pending"
-    assert await books(tenant, shop) == PARKED
-
-
-async def test_a_tills_ambiguous_money_waits_in_suspense_until_a_callback_names_its_payment(
-    tenant: Tenant,
-) -> None:
-    shop = await make_shop(tenant, kind=ChannelKind.TILL)
-    first, item = await pend(tenant, shop)
-    second, _ = await pend(tenant, shop)
-
-    await confirm(tenant, told_of(shop))
-    assert await books(tenant, shop) == PARKED
-    await call_back(tenant, shop, item, checkout_id(first))
-
-    assert (await read(tenant, first.id)).status == "succeeded"
-    assert (await read(tenant, second.id)).status == "pending"
-    assert await books(tenant, shop) == CREDITED
-    (row,) = await confirmations(tenant)
-    assert (row.state, row.payment_id) == ("resolved", first.id)
 
 
 async def test_suspended_money_of_a_payment_found_paid_by_query_is_not_counted_twice(tenant: Tenant) -> None:

@@ -1,0 +1,94 @@
+"""A till's confirmation names no reference: amount, masked phone and time must name one payment."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.clock import utc_now
+from core.currency import Currency
+from core.money import Money
+from core.phone import Phone
+from tenancy.sessions import Tenant
+from tenant_db.channels.machine import ChannelKind
+from tenant_db.payments.matching import CANDIDATES_MAX
+from tests.factories.payments import books, checkout_id, confirmations, make_shop, pend, read
+from tests.factories.telling import CREDITED, PARKED, call_back, confirm, told_of
+
+
+async def test_a_tills_money_is_known_by_amount_phone_and_time(tenant: Tenant) -> None:
+    shop = await make_shop(tenant, kind=ChannelKind.TILL, head_office_code="5100000")
+    payment, item = await pend(tenant, shop)
+    await pend(tenant, shop, phone=Phone("+254711111112"))
+    await pend(tenant, shop, amount=Money(200_000, Currency.KES))
+
+    await confirm(tenant, told_of(shop, short_code="5100000"))
+    await call_back(tenant, shop, item, checkout_id(payment))
+
+    after = await read(tenant, payment.id)
+    assert (after.status, after.receipt) == ("succeeded", "TKX0000001")
+    assert await books(tenant, shop) == CREDITED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"payer": "2547 ***** 009"},
+        {"payer": ""},
+        {"paid_at": utc_now() - timedelta(hours=2)},
+        {"paid_at": utc_now() + timedelta(hours=2)},
+    ],
+)
+async def test_a_tills_money_of_another_payer_or_time_waits_in_suspense(
+    tenant: Tenant, changes: dict[str, Any]
+) -> None:
+    shop = await make_shop(tenant, kind=ChannelKind.TILL)
+    payment, _ = await pend(tenant, shop)
+
+    await confirm(tenant, told_of(shop, **changes))
+
+    assert (await read(tenant, payment.id)).status == "pending"
+    assert await books(tenant, shop) == PARKED
+
+
+async def test_a_tills_ambiguous_money_waits_in_suspense_until_a_callback_names_its_payment(
+    tenant: Tenant,
+) -> None:
+    shop = await make_shop(tenant, kind=ChannelKind.TILL)
+    first, item = await pend(tenant, shop)
+    second, _ = await pend(tenant, shop)
+
+    await confirm(tenant, told_of(shop))
+    assert await books(tenant, shop) == PARKED
+    await call_back(tenant, shop, item, checkout_id(first))
+
+    assert (await read(tenant, first.id)).status == "succeeded"
+    assert (await read(tenant, second.id)).status == "pending"
+    assert await books(tenant, shop) == CREDITED
+    (row,) = await confirmations(tenant)
+    assert (row.state, row.payment_id) == ("resolved", first.id)
+
+
+async def test_a_busy_till_never_credits_the_first_payer_who_fits(tenant: Tenant) -> None:
+    shop = await make_shop(tenant, kind=ChannelKind.TILL)
+    first, _ = await pend(tenant, shop, phone=Phone("+254711111001"))
+    for number in range(CANDIDATES_MAX):
+        await pend(tenant, shop, phone=Phone(f"+2547222221{number:02}"))
+    payment, _ = await pend(tenant, shop)
+
+    await confirm(tenant, told_of(shop))
+
+    assert [(await read(tenant, id_)).status for id_ in (first.id, payment.id)] == ["pending", "pending"]
+    assert await books(tenant, shop) == PARKED
+
+
+async def test_a_busy_tills_money_finds_its_payer(tenant: Tenant) -> None:
+    shop = await make_shop(tenant, kind=ChannelKind.TILL)
+    for number in range(CANDIDATES_MAX):
+        await pend(tenant, shop, phone=Phone(f"+2547222221{number:02}"))
+    payment, _ = await pend(tenant, shop)
+
+    await confirm(tenant, told_of(shop))
+
+    assert (await read(tenant, payment.id)).status == "succeeded"
+    assert await books(tenant, shop) == CREDITED
