@@ -151,7 +151,9 @@ async def _send(work: Work, route: Route, claim: Claim, url: str) -> Result:
     except ProviderUnavailable as error:
         why = error.message
         now = work.services.clock()
-        state = await record(work, route, id_, lambda session: submitting.release(session, id_, why, now))
+        state = await record(
+            work, route, id_, lambda session: submitting.release(session, id_, claim.item_hash, why, now)
+        )
         if state is not CREATED:
             return Done()
         return Later(backoff(work.attempt, max_s=SEND_RETRY_MAX_S), why)

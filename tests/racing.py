@@ -39,6 +39,13 @@ async def race(
     return await asyncio.gather(*running, return_exceptions=True)
 
 
+async def stand_still(tenant: Tenant, rival: asyncio.Future[Result]) -> None:
+    """Return once the rival has ended, or waits for a lock in the database."""
+    async with asyncio.timeout(STAGE_TIMEOUT_S):
+        while not rival.done() and await _waiting(tenant) == 0:  # noqa: ASYNC110 - PostgreSQL can't set our event
+            await asyncio.sleep(0)
+
+
 async def _waiting(tenant: Tenant) -> int:
     async with tenant.reading() as session:
         return int(await session.scalar(_WAITING) or 0)

@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 
 from tenancy.sessions import TenantSession
 from tenant_db.payments.crediting import credit
+from tenant_db.payments.locking import lock_order
 from tenant_db.payments.machine import CREATED, EXPIRED, FAILED, PENDING, SUBMITTING, SUCCEEDED, UNKNOWN
 from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import flag
@@ -22,8 +23,11 @@ async def succeed(
     """Settle a payment that is proven paid, and credit its store, once.
 
     `receipt` must be free: unused by any other payment of the short code, under its lock.
-    Late money on a payment that had ended, and a second payment of one order, are shown to a person.
+    A second payment of one order is shown to a person.
     """
+    if payment.order_reference is not None:
+        # Two attempts that are paid at the same moment must not overlook each other.
+        await lock_order(session, payment.order_reference)
     was = payment.state
     payment.receipt = receipt
     payment.sub_status = SubStatus.STK_SUCCESS.value

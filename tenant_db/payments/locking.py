@@ -1,4 +1,4 @@
-"""The locks under which a payment is decided: the receipt's first, then the payment's row."""
+"""The locks under which a payment is decided: the receipt's, then the payment's row, then its order's."""
 
 from uuid import UUID
 
@@ -19,7 +19,7 @@ async def lock_receipt(session: TenantSession, environment: str, short_code: str
 
 
 async def lock_order(session: TenantSession, order_reference: str) -> None:
-    """Let one transaction at a time start an attempt for this order."""
+    """Let one transaction at a time start an attempt for this order, or find one of them paid."""
     name = f"order:{order_reference}"
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 

@@ -55,6 +55,9 @@ async def take_rung(session: TenantSession, payment_id: UUID, now: datetime, lad
         step(session, payment, UNKNOWN, Cause.JOB, why="no run has finished sending the prompt")
     while (due := next_poll_at(asked_from, payment.polls, ladder_s)) is not None and due <= now:
         payment.polls += 1
+    if due is None and now < asked_from + REVIEW_AFTER:
+        # A short ladder ends, but somebody must still be told.
+        due = asked_from + REVIEW_AFTER
     if now - asked_from >= REVIEW_AFTER:
         flag(session, payment, "It is still open after a day.", Cause.JOB)
     return Rung(_question(payment), due)

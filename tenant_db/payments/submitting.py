@@ -34,6 +34,8 @@ class Claim:
     phone: Phone
     reference: str
     description: str
+    item_hash: bytes
+    """Names this claim among those of its payment."""
     is_first: bool
     """Whether it was never claimed before, so that nothing polls for it yet."""
 
@@ -65,18 +67,29 @@ async def claim(
     payment.polls = 0
     step(session, payment, SUBMITTING, Cause.JOB)
     return Claim(
-        payment.id, payment.amount, Phone(payment.phone), payment.reference, payment.description, is_first
+        payment.id,
+        payment.amount,
+        Phone(payment.phone),
+        payment.reference,
+        payment.description,
+        item_hash,
+        is_first,
     )
 
 
-async def release(session: TenantSession, payment_id: UUID, why: str, now: datetime) -> PaymentStatus:
+async def release(
+    session: TenantSession, payment_id: UUID, item_hash: bytes, why: str, now: datetime
+) -> PaymentStatus:
     """Surely nothing was sent: back to `created`, to be tried within the rest of its window.
 
     The callback's hash stays on the row until the next claim, so that a callback that should not
     exist still finds its payment and stops the second prompt. Where another run has called this
-    one cut off, the payment can't go back, and ends.
+    one cut off, the payment can't go back, and ends. `item_hash` is that of the claim that sent
+    nothing: what a later claim may have sent is not for a straggler to take back.
     """
     payment = await lock_payment(session, payment_id)
+    if payment.item_hash != item_hash:
+        return payment.state
     if payment.state is SUBMITTING:
         payment.expires_at = payment.created_at + SEND_WINDOW
         payment.submitted_at = None

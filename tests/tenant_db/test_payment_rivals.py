@@ -1,5 +1,6 @@
 """Lost answers and rivals: whoever comes first settles, and nobody settles twice."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from sqlalchemy import select
@@ -14,8 +15,9 @@ from tenant_db.payments.errors import PaymentAlreadySent
 from tenant_db.payments.models import Payment
 from tenant_db.payments.polling import take_rung
 from tenant_db.payments.rules import POLL_LADDER_S, Paid
-from tenant_db.payments.settling import Verdict
+from tenant_db.payments.settling import Callback, Verdict, settle_by_callback
 from tests.factories.payments import (
+    LATER,
     books,
     checkout_id,
     initiate,
@@ -27,13 +29,14 @@ from tests.factories.payments import (
 from tests.factories.telling import (
     CREDITED,
     DECLINED,
+    PAID,
     POOR,
     ask,
     call_back,
     confirm,
     told_of,
 )
-from tests.racing import race
+from tests.racing import race, stand_still
 
 
 async def test_where_the_answer_was_lost_the_callbacks_id_is_asked_about_first(tenant: Tenant) -> None:
@@ -175,3 +178,37 @@ async def test_of_sending_and_cancelling_at_the_same_moment_one_happens(tenant: 
     is_sent = isinstance(sent, submitting.Claim)
     assert is_sent == isinstance(cancelled, PaymentAlreadySent)
     assert (await read(tenant, payment.id)).status == ("submitting" if is_sent else "cancelled")
+
+
+async def test_two_attempts_of_an_order_paid_at_the_same_moment_ask_for_a_refund(tenant: Tenant) -> None:
+    counter, online = await make_shop(tenant), await make_shop(tenant, short_code="600000")
+    early, early_item = await pend(tenant, counter, now=utc_now() - LATER, order_reference="1042")
+    late, late_item = await pend(tenant, online, order_reference="1042")
+
+    async with tenant.transaction() as session:
+        callback = Callback(counter.channel_id, early_item, checkout_id(early), PAID)
+        await settle_by_callback(session, callback, utc_now())
+        paying = asyncio.ensure_future(call_back(tenant, online, late_item, checkout_id(late)))
+        await stand_still(tenant, paying)
+    await paying
+
+    assert not (await read(tenant, early.id)).needs_review
+    after = await read(tenant, late.id)
+    assert (after.status, after.needs_review) == ("succeeded", True)
+
+
+async def test_a_run_that_repeats_its_release_takes_nothing_from_the_run_after_it(tenant: Tenant) -> None:
+    payment = await initiate(tenant, await make_shop(tenant))
+    item = await submit(tenant, payment)
+    async with tenant.transaction() as session:
+        await submitting.release(session, payment.id, item, "no connection", utc_now())
+        await submitting.claim(session, payment.id, b"another", utc_now())
+
+    async with tenant.transaction() as session:
+        await submitting.release(session, payment.id, item, "no connection", utc_now())
+    assert (await read(tenant, payment.id)).status == "submitting"
+
+    async with tenant.transaction() as session:
+        await submitting.doubt(session, payment.id, "no answer")
+        await submitting.release(session, payment.id, item, "no connection", utc_now())
+    assert (await read(tenant, payment.id)).status == "unknown"

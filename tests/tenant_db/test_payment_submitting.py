@@ -45,10 +45,10 @@ async def test_a_second_run_never_sends_again_and_says_that_nobody_knows(tenant:
 
 async def test_what_was_surely_not_sent_may_be_sent_again(tenant: Tenant) -> None:
     payment = await initiate(tenant, await make_shop(tenant))
-    await submit(tenant, payment)
+    item = await submit(tenant, payment)
 
     async with tenant.transaction() as session:
-        await submitting.release(session, payment.id, "no connection", utc_now())
+        await submitting.release(session, payment.id, item, "no connection", utc_now())
 
     again = await reclaim(tenant, payment)
     assert isinstance(again, submitting.Claim)
@@ -134,6 +134,20 @@ async def test_a_payment_open_for_a_day_is_shown_to_a_person_and_asked_for_until
     assert sum("review" in event.details for event in await events_of(tenant, payment.id)) == 1
 
 
+async def test_a_ladder_that_ends_early_still_brings_the_payment_before_a_person(tenant: Tenant) -> None:
+    payment, _ = await pend(tenant, await make_shop(tenant))
+    assert payment.submitted_at is not None
+
+    async with tenant.transaction() as session:
+        last = await polling.take_rung(session, payment.id, utc_now() + timedelta(hours=1), (10, 20))
+    async with tenant.transaction() as session:
+        over = await polling.take_rung(session, payment.id, utc_now() + timedelta(days=1), (10, 20))
+
+    assert last.next_at == payment.submitted_at + timedelta(days=1)
+    assert over.next_at is None
+    assert (await read(tenant, payment.id)).needs_review
+
+
 async def test_an_unknown_without_an_id_only_waits(tenant: Tenant) -> None:
     payment = await initiate(tenant, await make_shop(tenant))
     await submit(tenant, payment)
@@ -181,11 +195,11 @@ def test_an_end_is_left_only_for_late_money() -> None:
 
 async def test_a_run_that_was_called_cut_off_and_had_sent_nothing_ends_the_payment(tenant: Tenant) -> None:
     payment = await initiate(tenant, await make_shop(tenant))
-    await submit(tenant, payment)
+    item = await submit(tenant, payment)
     await reclaim(tenant, payment)
 
     async with tenant.transaction() as session:
-        state = await submitting.release(session, payment.id, "no connection", utc_now())
+        state = await submitting.release(session, payment.id, item, "no connection", utc_now())
 
     assert state is PaymentStatus.FAILED
     assert (await read(tenant, payment.id)).failure_code == "not_sent"
