@@ -1,0 +1,74 @@
+"""Kills processes of a running Hazina at moments that nobody chose."""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.faults.tills import Tills
+from tests.processes import backends, children
+from tests.running import Running
+
+VICTIMS: Final = ("worker", "server", "redis", "postgres", "connection")
+"""`connection` is one of PostgreSQL's own processes: PostgreSQL then restarts itself."""
+JITTER_S: Final = 1.5
+POLL_S: Final = 0.02
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One death, some moments after so many payments were accepted."""
+
+    after_accepted: int
+    delay_s: float
+    victim: str
+
+
+@dataclass(slots=True)
+class Killer:
+    """Carries out its kills in turn, and says whom it killed."""
+
+    running: Running
+    kills: list[Kill]
+    killed: list[str] = field(default_factory=list)
+
+    @classmethod
+    def planned(cls, running: Running, chance: random.Random, *, rounds: int, payments: int) -> "Killer":
+        """Each victim once a round, in any order, spread over all payments."""
+        victims = [victim for _ in range(rounds) for victim in chance.sample(VICTIMS, len(VICTIMS))]
+        kills = [
+            Kill(1 + payments * number // len(victims), chance.uniform(0, JITTER_S), victim)
+            for number, victim in enumerate(victims)
+        ]
+        return cls(running, kills)
+
+    async def kill_all(self, tills: Tills) -> None:
+        for kill in self.kills:
+            await tills.until_accepted(kill.after_accepted)
+            await asyncio.sleep(kill.delay_s)  # a moment that means nothing is the point
+            await self._kill(kill.victim)
+
+    async def _kill(self, victim: str) -> None:
+        """Kill it, as soon as it runs: it may be dead already."""
+        while True:
+            pid = self._pid(victim)
+            if pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    self.killed.append(victim)
+                    log.info("killed %s", victim)
+                    return
+            await asyncio.sleep(POLL_S)
+
+    def _pid(self, victim: str) -> int | None:
+        alive = children(self.running.process.pid)
+        if victim != "connection":
+            return alive.get(victim)
+        serving = backends(alive["postgres"]) if "postgres" in alive else []
+        return serving[len(self.killed) % len(serving)] if serving else None
