@@ -26,8 +26,8 @@ class Books:
     async def hasten(self) -> None:
         """Ask soon about payments that nobody tells of, and do not count what the tills ask for."""
         await self.owner.execute(
-            "UPDATE payment_providers"
-            " SET settings = jsonb_set(settings, '{poll_ladder_s}', to_jsonb($1::int[])) WHERE code = 'mpesa'",
+            "UPDATE payment_providers SET"
+            " settings = jsonb_set(settings, '{poll_ladder_s}', to_jsonb($1::int[])) WHERE code = 'mpesa'",
             LADDER_S,
         )
         await self.owner.execute(
