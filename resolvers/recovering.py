@@ -18,7 +18,7 @@ WINDOW_S = 3_600
 async def verify_email(context: TenantContext, secret: str) -> User:
     """Raises RateLimited, or LinkInvalid."""
     services = context.services
-    await services.limits.hit("use_link", context.request.ip, limit=30, per_s=WINDOW_S)
+    await services.limits.hit("use_link", context.request.network, limit=30, per_s=WINDOW_S)
     async with services.owner.transaction() as session:
         user = await confirm_email(session, secret, services.clock())
         record_audit(session, by_user(context, user.id), "verify_email", subject=outside(Kind.USER, user.id))
@@ -34,7 +34,7 @@ async def request_password_reset(context: TenantContext | OwnerContext, email: s
     """
     services = context.services
     address = normalised_email(email)
-    await services.limits.hit("reset", context.request.ip, limit=RESETS_MAX, per_s=WINDOW_S)
+    await services.limits.hit("reset", context.request.network, limit=RESETS_MAX, per_s=WINDOW_S)
     await services.limits.hit("reset_of", address, limit=RESETS_MAX, per_s=WINDOW_S)
     async with services.owner.transaction() as session:
         user = await session.scalar(select(User).where(User.email == address, User.disabled_at.is_(None)))
@@ -52,7 +52,7 @@ async def reset_password(context: TenantContext | OwnerContext, secret: str, pas
         LinkInvalid: unknown, used before, or too old.
     """
     services = context.services
-    await services.limits.hit("use_link", context.request.ip, limit=30, per_s=WINDOW_S)
+    await services.limits.hit("use_link", context.request.network, limit=30, per_s=WINDOW_S)
     require_strong(password, "")
     password_hash = await hashed(password)
     async with services.owner.transaction() as session:

@@ -69,7 +69,7 @@ async def register_business(context: TenantContext, new: Registration) -> tuple[
         NoServerHasRoom: the platform is full.
     """
     services = context.services
-    await services.limits.hit("register", context.request.ip, limit=REGISTRATIONS_MAX, per_s=WINDOW_S)
+    await services.limits.hit("register", context.request.network, limit=REGISTRATIONS_MAX, per_s=WINDOW_S)
     email = normalised_email(new.email)
     account = await new_account(new.name, new.password)
     tenant = _new_tenant(context, new.business)
@@ -99,7 +99,7 @@ async def create_business(context: TenantContext, business: NewBusiness) -> Tena
     if principal.kind != "user":
         raise NotSignedIn("An API key can't register a business. Sign in as a user.")
     services = context.services
-    await services.limits.hit("register", context.request.ip, limit=REGISTRATIONS_MAX, per_s=WINDOW_S)
+    await services.limits.hit("register", context.request.network, limit=REGISTRATIONS_MAX, per_s=WINDOW_S)
     if services.policy.registration == "invite":
         raise RegistrationClosed
     tenant = _new_tenant(context, business)

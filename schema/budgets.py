@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from owner_db.tiers.models import Tier
 from tenancy.context import OwnerContext, TenantContext
+from tenancy.errors import RateLimited
 from tenancy.limits import Budget
 from tenancy.sessions import OwnerDatabase
 
@@ -31,6 +32,10 @@ UNPROVEN: Final = Allowance(2_000, 100, 20)
 STAFF: Final = Allowance(50_000, 5_000, 200)
 SMALLEST: Final = Allowance(2_000, 100, 20)
 """Of a tenant whose tier is not known."""
+
+CALLERS_AT_ONCE: Final = 4
+"""All callers of a tenant together may use what so many of them may: another key is no way around."""
+EVERYBODY: Final = "everybody"
 
 LoadTiers = Callable[[], Awaitable[Mapping[str, Allowance]]]
 
@@ -68,18 +73,31 @@ class Charging:
         self._loaded_at = float("-inf")
 
     async def charge(self, context: Context, cost: int) -> Charge:
-        """Take the cost of an operation from its caller's bucket.
+        """Take the cost of an operation from its caller's bucket, and from that of the whole tenant.
 
         Raises:
-            RateLimited: the bucket lacks it; the operation must not run.
+            RateLimited: a bucket lacks it; the operation must not run.
         """
         allowance = await self.allowance(context)
         principal = context.principal
         tenant_id = None if principal is None else principal.tenant_id
-        caller = f"ip:{context.request.ip}" if principal is None else f"{principal.kind}:{principal.id}"
+        caller = f"ip:{context.request.network}" if principal is None else f"{principal.kind}:{principal.id}"
         limits = context.services.limits
         budget = await limits.charge(tenant_id, caller, cost, allowance.capacity, allowance.restore_per_s)
-        return _Charged(cost, budget, lambda units: limits.give_back(tenant_id, caller, units))
+        if tenant_id is None:
+            return _Charged(cost, budget, lambda units: limits.give_back(None, caller, units))
+
+        def give_back(units: int) -> None:
+            for whose in (caller, EVERYBODY):
+                limits.give_back(tenant_id, whose, units)
+
+        capacity, restore = CALLERS_AT_ONCE * allowance.capacity, CALLERS_AT_ONCE * allowance.restore_per_s
+        try:
+            await limits.charge(tenant_id, EVERYBODY, cost, capacity, restore)
+        except RateLimited:
+            limits.give_back(tenant_id, caller, cost)
+            raise
+        return _Charged(cost, budget, give_back)
 
     async def connections_max(self, context: Context) -> int:
         """Sockets and event streams that the tenant may have open on one process."""

@@ -35,6 +35,7 @@ class Callers:
         Raises:
             NotSignedIn: the token or key proves nothing.
             WrongTenant: header or subdomain names another tenant than the token; audited and counted.
+        RateLimited: too many of either from this network address.
         """
         request = request_info(connection)
         bearer = bearer_of(authorization)
@@ -70,10 +71,14 @@ class Callers:
         try:
             return await self._authenticator.principal(bearer, audience)
         except NotSignedIn:
-            await self._services.limits.charge(
-                None, f"guess:{request.ip}", GUESS_COST, UNPROVEN.capacity, UNPROVEN.restore_per_s
-            )
+            await self._charge_guess(request)
             raise
+
+    async def _charge_guess(self, request: RequestInfo) -> None:
+        """Raises RateLimited."""
+        await self._services.limits.charge(
+            None, f"guess:{request.network}", GUESS_COST, UNPROVEN.capacity, UNPROVEN.restore_per_s
+        )
 
     def _is_allowed(self, ip: str) -> bool:
         try:
@@ -96,6 +101,8 @@ class Callers:
 
     async def _refuse(self, context: TenantContext, through: str, named: str) -> None:
         CROSS_TENANT_ATTEMPTS.labels(through).inc()
+        # Rows of the audit log stay for ever: nobody may add them as fast as they can ask.
+        await self._charge_guess(context.request)
         principal, request = context.signed_in(), context.request
         actor = Actor(principal.kind, principal.id, request.ip, request.user_agent, request.id)
         subject = None if principal.tenant_id is None else outside(Kind.TENANT, principal.tenant_id)

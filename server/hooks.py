@@ -27,6 +27,7 @@ from owner_db.tenants.hooks import Endpoint
 from server.callers import request_info
 from server.hook_endpoints import Endpoints, EndpointUnreachable
 from server.settings import Network
+from tenancy.addresses import counted
 from tenancy.context import Services
 from tenancy.errors import RateLimited, TenantNotServed, TenantUnknown, TransactionInterrupted
 from tenancy.inbox import NewMessage, store
@@ -107,7 +108,9 @@ class Hooks:
         else:
             found = await self._endpoints.find(sha256(token.encode()).digest())
         if found is None or found.purpose not in (*ANSWERS, VALIDATION):
-            await self._services.limits.hit("hooks_unknown", ip, limit=UNKNOWN_PER_MINUTE_MAX, per_s=60)
+            await self._services.limits.hit(
+                "hooks_unknown", counted(ip), limit=UNKNOWN_PER_MINUTE_MAX, per_s=60
+            )
             return None
         return found
 

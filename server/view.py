@@ -45,6 +45,7 @@ from server.view_requests import GRAPHQL_RESPONSE, Accepts, accepts, parse_reque
 from server.view_sockets import Socket, SocketHandler, TextAdapter, socket_closed
 from server.view_streams import EventStream
 from server.view_watch import Context, Slots, Watch
+from tenancy.addresses import counted
 
 ContextOf = Callable[[HTTPConnection, str | None], Awaitable[Context]]
 """From a connection and its `Bearer …`, who calls. Raises DomainError, shown by its code:
@@ -56,7 +57,7 @@ BY_GET: Final = frozenset({OperationType.QUERY})
 BY_POST: Final = frozenset({OperationType.QUERY, OperationType.MUTATION})
 BY_STREAM: Final = frozenset(OperationType)
 SOCKETS_PER_ADDRESS_MAX: Final = 500
-"""Open sockets of one IP address: many people may share it."""
+"""Open sockets of one IP address, or IPv6 network: many people may share it."""
 STREAMS_PER_CALLER_MAX: Final = 100
 
 _ALWAYS: Final = {
@@ -142,7 +143,7 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
         authorization = request.headers.get("authorization")
         context = await self._context_of(request, authorization)
         if wanted.is_event_stream:
-            await self._take_slots(context, held)
+            await self._take_slots(context, request, held)
             outcomes = self.operations.stream(
                 asked, context, BY_STREAM if request.method == "POST" else BY_GET
             )
@@ -151,14 +152,16 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
         allowed = BY_GET if request.method == "GET" else BY_POST
         return _answer(await self.operations.run(asked, context, allowed), wanted)
 
-    async def _take_slots(self, context: Context, held: ExitStack) -> None:
+    async def _take_slots(self, context: Context, connection: HTTPConnection, held: ExitStack) -> None:
         """Take the places of one open connection, until `held` is closed.
 
         Raises:
-            Refused: the caller, or the tenant, has too many open.
+            Refused: the caller, the tenant, or who has no token, has too many open.
         """
         principal = context.principal
         if principal is None:
+            limit = await self._connections_max(context)
+            held.enter_context(self._slots.taken(f"nobody:{_address(connection)}", limit))
             return
         held.enter_context(self._slots.taken(f"{principal.kind}:{principal.id}", STREAMS_PER_CALLER_MAX))
         if principal.tenant_id is not None:
@@ -166,9 +169,8 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
             held.enter_context(self._slots.taken(f"t:{principal.tenant_id}", limit))
 
     async def _serve_socket(self, websocket: WebSocket) -> None:
-        address = websocket.client.host if websocket.client else ""
         try:
-            with self._slots.taken(f"ip:{address}", SOCKETS_PER_ADDRESS_MAX):
+            with self._slots.taken(f"ip:{_address(websocket)}", SOCKETS_PER_ADDRESS_MAX):
                 await self.run(websocket)
         except Refused:
             # Closing before accepting answers the handshake with 403.
@@ -184,7 +186,7 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
         """Prove who opened the socket; the handler then watches over it."""
         try:
             caller = await self._context_of(context.websocket, context.authorization)
-            await self._take_slots(caller, context.held)
+            await self._take_slots(caller, context.websocket, context.held)
         except (DomainError, Refused) as error:
             raise socket_closed(error) from error
         context.watch = self._watch(caller, context.websocket, context.authorization)
@@ -206,6 +208,10 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
     def decode_json(self, data: str | bytes) -> object:
         """Raises json.JSONDecodeError, also for bad UTF-8 and for nesting without end."""
         return orjson.loads(data)
+
+
+def _address(connection: HTTPConnection) -> str:
+    return counted(connection.client.host) if connection.client else ""
 
 
 def _answer(outcome: Outcome, wanted: Accepts) -> Response:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from core.clock import Clock
+from tenancy.addresses import counted
 from tenancy.errors import Forbidden, NoTenant, NotSignedIn, TenantNotServed
 from tenancy.policy import Policy
 from tenancy.roles import Scope
@@ -45,6 +46,11 @@ class RequestInfo:
     id: str
     ip: str
     user_agent: str
+
+    @property
+    def network(self) -> str:
+        """Whose limits a request without a token counts for."""
+        return counted(self.ip)
 
 
 async def _told_nobody(_tenant_id: UUID) -> None:

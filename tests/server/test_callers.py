@@ -156,3 +156,23 @@ def test_another_scheme_than_bearer_is_refused(header: str) -> None:
 @pytest.mark.parametrize(("header", "credential"), [(None, None), ("", None), ("bearer a.b", "a.b")])
 def test_a_bearer_is_read(header: str | None, credential: str | None) -> None:
     assert bearer_of(header) == credential
+
+
+async def test_wrong_names_do_not_fill_the_audit_log(
+    services: Services, owner: OwnerDatabase, member: User, tenant: Tenant
+) -> None:
+    callers, token = callers_of(services), await bearer(services, member, tenant)
+    tries = 2 * UNPROVEN.capacity // GUESS_COST
+    limited = 0
+    for _ in range(tries):
+        try:
+            await callers.tenant_context(connection(x_tenant_id="ten_wrong"), token)
+        except RateLimited:
+            limited += 1
+        except WrongTenant:
+            continue
+
+    async with owner.reading() as session:
+        rows = (await session.scalars(select(OwnerAudit.id))).all()
+    assert limited > 0
+    assert len(rows) == tries - limited
