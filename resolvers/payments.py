@@ -13,6 +13,7 @@ from resolvers.idempotency import once, run_once
 from tenancy.acts import Act, Job, record_act
 from tenancy.audit import acting, record_audit
 from tenancy.context import TenantContext
+from tenancy.limits import Window
 from tenancy.roles import Scope
 from tenancy.sessions import TenantSession
 from tenant_db.channels.machine import Environment
@@ -125,11 +126,11 @@ async def cancel_payment(context: TenantContext, id: UUID) -> PaymentView:
 
 async def _spare_the_phone(context: TenantContext, phone: str) -> None:
     """Raises RateLimited: a phone gets few prompts, from this business and from all together."""
-    limits = context.services.limits
     window_s = rules.PROMPT_LIMIT_WINDOW_S
-    tenant_id = context.tenant.id
-    await limits.hit("prompt", phone, limit=rules.PROMPTS_PER_PHONE_MAX, per_s=window_s, tenant_id=tenant_id)
-    await limits.hit("prompt", phone, limit=rules.PROMPTS_PER_PHONE_PLATFORM_MAX, per_s=window_s)
+    await context.services.limits.hit_all(
+        Window("prompt", phone, rules.PROMPTS_PER_PHONE_MAX, window_s, tenant_id=context.tenant.id),
+        Window("prompt", phone, rules.PROMPTS_PER_PHONE_PLATFORM_MAX, window_s),
+    )
 
 
 async def _reload(session: TenantSession, ids: Mapping[str, UUID]) -> PaymentView:

@@ -9,6 +9,7 @@ import math
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -16,7 +17,7 @@ from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from tenancy.errors import RateLimited
 
@@ -86,6 +87,24 @@ class Budget:
         return math.ceil((self.capacity - self.available) / self.restore_per_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An act that may happen at most `limit` times in any `per_s` seconds."""
+
+    name: str
+    key: str
+    """Who or what it happens to, such as an e-mail address, IP or phone; it is hashed."""
+    limit: int
+    per_s: int
+    cost: int = 1
+    tenant_id: UUID | None = None
+
+    @property
+    def place(self) -> str:
+        scope = "global" if self.tenant_id is None else f"t:{self.tenant_id}"
+        return f"{scope}:window:{self.name}:{sha256(self.key.encode()).hexdigest()[:32]}"
+
+
 @dataclass(slots=True)
 class _Lease:
     """Units taken from the bucket in Redis and not used yet."""
@@ -148,16 +167,45 @@ class RateLimits:
         Raises:
             RateLimited: the limit is reached.
         """
-        scope = "global" if tenant_id is None else f"t:{tenant_id}"
-        place = f"{scope}:window:{name}:{sha256(key.encode()).hexdigest()[:32]}"
+        await self.hit_all(Window(name, key, limit, per_s, cost, tenant_id))
+
+    async def hit_all(self, *windows: Window) -> None:
+        """Count one act in several windows, in one round trip; refused by one, it counts in none.
+
+        Raises:
+            RateLimited: a limit is reached.
+        """
         unique = secrets.token_hex(8)
         try:
-            wait_ms = await self._window(keys=[place], args=[limit, per_s * 1000, cost, unique])
+            waits_ms = await self._hit(windows, unique)
+            if any(waits_ms):
+                await self._take_back(windows, unique)
         except (RedisError, OSError) as error:
-            _log.warning("rate_limit_unreachable", limit=name, error=str(error))
+            _log.warning("rate_limit_unreachable", limit=windows[0].name, error=str(error))
             raise RateLimited(UNREACHABLE_RETRY_S) from error
-        if wait_ms:
-            raise RateLimited(math.ceil(int(wait_ms) / 1000))
+        if any(waits_ms):
+            raise RateLimited(math.ceil(max(waits_ms) / 1000))
+
+    async def _hit(self, windows: Sequence[Window], unique: str) -> list[int]:
+        """Milliseconds to wait for each; 0 where it was counted."""
+        script = self._window.sha
+        for _ in range(2):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for window in windows:
+                    given = (window.limit, window.per_s * 1000, window.cost)
+                    pipe.evalsha(script, 1, window.place, *map(str, given), unique)
+                try:
+                    return [int(wait_ms) for wait_ms in await pipe.execute()]
+                except NoScriptError:
+                    # Redis was started anew: it forgets scripts.
+                    script = await self._redis.script_load(_WINDOW)
+        raise RedisError("Redis forgets its scripts as soon as it is told them.")
+
+    async def _take_back(self, windows: Sequence[Window], unique: str) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for window in windows:
+                pipe.zrem(window.place, *(f"{unique}:{number + 1}" for number in range(window.cost)))
+            await pipe.execute()
 
     def _lease_of(self, tenant_id: UUID | None, caller: str) -> _Lease:
         key = (tenant_id, caller)

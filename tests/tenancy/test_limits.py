@@ -8,7 +8,7 @@ import pytest
 import redis.asyncio
 
 from tenancy.errors import RateLimited
-from tenancy.limits import CHUNK_SHARE, RateLimits
+from tenancy.limits import CHUNK_SHARE, RateLimits, Window
 
 TENANT = UUID(int=1)
 OTHER = UUID(int=2)
@@ -187,3 +187,29 @@ async def test_without_redis_callers_get_a_trickle(away: RateLimits) -> None:
     with pytest.raises(RateLimited):
         for _ in range(10):
             await away.charge(TENANT, "user:1", 5, CAPACITY, 10)
+
+
+async def test_an_act_that_one_window_refuses_counts_in_none(limits: RateLimits) -> None:
+    narrow = Window("prompt", "+254700000001", limit=1, per_s=600, tenant_id=TENANT)
+    wide = Window("prompt", "+254700000001", limit=2, per_s=600)
+    await limits.hit_all(narrow, wide)
+
+    for _ in range(3):
+        with pytest.raises(RateLimited):
+            await limits.hit_all(narrow, wide)
+
+    await limits.hit_all(wide)
+    with pytest.raises(RateLimited):
+        await limits.hit_all(wide)
+
+
+async def test_a_redis_that_was_started_anew_is_told_the_script_again(
+    limits: RateLimits, redis_client: redis.asyncio.Redis
+) -> None:
+    await limits.hit("sign_in", "a", limit=2, per_s=60)
+    await redis_client.script_flush()
+
+    await limits.hit("sign_in", "a", limit=2, per_s=60)
+
+    with pytest.raises(RateLimited):
+        await limits.hit("sign_in", "a", limit=2, per_s=60)
