@@ -1,7 +1,7 @@
 """One process that relays, runs and sweeps: a relay and an arq worker for each queue."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -59,11 +59,10 @@ async def run_worker(
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 keep_running("nudges", nudges.listen),
-                *(keep_running(f"relay:{one.queue.name}", one.relay.run) for one in serving),
-                *(keep_running(f"worker:{one.queue.name}", one.serve) for one in serving),
-                *(run_periodically(services.owner, one) for one in schedule),
+                *(loop for one in serving for loop in one.loops()),
             ]
-            running = [tasks.create_task(loop) for loop in loops]
+            schedules = [run_periodically(services.owner, one) for one in schedule]
+            running = [tasks.create_task(loop) for loop in (*loops, *schedules)]
             log.info("worker_started", queues=[queue.name for queue in QUEUES])
             await stop.wait()
             for loop in running:
@@ -88,6 +87,11 @@ class _Serving:
 
     def _tell(self) -> None:
         self._worker.tell()
+
+    def loops(self) -> Iterable[Coroutine[None, None, None]]:
+        """What runs until it is cancelled."""
+        yield keep_running(f"relay:{self.queue.name}", self.relay.run)
+        yield keep_running(f"worker:{self.queue.name}", self.serve)
 
     async def serve(self) -> None:
         """Run the queue's jobs until cancelled.

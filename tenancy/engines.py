@@ -63,6 +63,11 @@ class TenantEngines:
         connection = slot.ready
         try:
             found: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
+        except asyncpg.InternalClientError:
+            # The server has ended it, and asyncpg is still reading that: nothing was sent.
+            connection.terminate()
+            self._mend_soon(slot)
+            return await self.rows(ref, sql, arguments)
         except BaseException as error:
             self._mend_soon(slot)
             if connection.is_closed() and isinstance(

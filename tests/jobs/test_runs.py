@@ -1,0 +1,110 @@
+"""A row runs once at a time, and again where its run did not end."""
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from jobs.run import Runner
+from jobs.work import Done, Handler, by_kind
+from tenancy.context import Services
+from tenancy.sessions import Tenant
+from tests.jobs.conftest import PATIENCE_S, Hand, MovingClock, leave, row_of
+
+
+async def test_two_workers_never_run_one_row_at_once(services: Services, tenant: Tenant, hand: Hand) -> None:
+    job = await leave(tenant)
+    runners = [Runner(services, by_kind([Handler("act", hand)])) for _ in range(5)]
+
+    async with asyncio.TaskGroup() as group:
+        runs = [
+            group.create_task(runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch))
+            for runner in runners
+        ]
+        await hand.next_run()
+        # The four losers end while the winner still runs.
+        _, running = await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+        while len(running) > 1:
+            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        hand.end(Done())
+
+    assert hand.at_once_max == 1
+    assert hand.runs.empty()
+    assert (await row_of(tenant, job)).attempts == 1
+
+
+async def test_a_finished_row_does_not_run_again(services: Services, tenant: Tenant, hand: Hand) -> None:
+    job = await leave(tenant)
+    runner = Runner(services, by_kind([Handler("act", hand)]))
+    hand.end(Done(), Done())
+
+    for _ in range(2):
+        await runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch)
+
+    assert hand.runs.qsize() == 1
+
+
+async def test_a_run_whose_worker_died_is_repeated_after_its_lease(
+    services: Services, tenant: Tenant, hand: Hand, clock: MovingClock
+) -> None:
+    job = await leave(tenant)
+    runner = Runner(services, by_kind([Handler("act", hand)]))
+    arguments: tuple[dict[str, object], str, str, int] = ({}, str(tenant.id), str(job), tenant.ref.epoch)
+    died = asyncio.create_task(runner.run_outbox(*arguments))
+    await hand.next_run()
+    died.cancel()
+    await asyncio.wait([died])
+
+    await runner.run_outbox(*arguments)
+    assert hand.runs.empty(), "it ran again although its lease had not ended"
+    clock.skip(21)
+    hand.end(Done())
+    await runner.run_outbox(*arguments)
+
+    assert (await hand.next_run()).attempt == 2
+    assert (await row_of(tenant, job)).state == "done"
+
+
+async def leased_beyond(tenant: Tenant, job: UUID, instant: datetime) -> bool:
+    leased_until = (await row_of(tenant, job)).leased_until
+    return leased_until is not None and leased_until > instant
+
+
+async def test_a_long_run_keeps_its_row(
+    services: Services, tenant: Tenant, hand: Hand, clock: MovingClock
+) -> None:
+    job = await leave(tenant)
+    runner = Runner(services, by_kind([Handler("act", hand)]), renew_every_s=0.01)
+    arguments: tuple[dict[str, object], str, str, int] = ({}, str(tenant.id), str(job), tenant.ref.epoch)
+    long = asyncio.create_task(runner.run_outbox(*arguments))
+    await hand.next_run()
+
+    clock.skip(15)
+    moved_on = clock() + timedelta(seconds=19)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await leased_beyond(tenant, job, moved_on):  # noqa: ASYNC110 - PostgreSQL can't set our event
+            await asyncio.sleep(0)
+    clock.skip(15)
+    await runner.run_outbox(*arguments)
+
+    assert hand.runs.empty(), "it was taken over although its run goes on"
+    hand.end(Done())
+    await long
+    assert (await row_of(tenant, job)).state == "done"
+
+
+async def test_a_job_that_kills_every_worker_becomes_a_dead_letter(
+    services: Services, tenant: Tenant, hand: Hand, clock: MovingClock
+) -> None:
+    job = await leave(tenant)
+    runner = Runner(services, by_kind([Handler("act", hand, attempts_max=2)]))
+    for _ in range(2):
+        died = asyncio.create_task(runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch))
+        await hand.next_run()
+        died.cancel()
+        await asyncio.wait([died])
+        clock.skip(21)
+
+    await runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch)
+
+    assert hand.runs.empty()
+    assert (await row_of(tenant, job)).state == "dead"
