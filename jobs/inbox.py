@@ -10,8 +10,8 @@ from integrations.errors import BadMessage, ProviderUnavailable
 from integrations.mpesa.events import read_c2b_confirmation, read_stk_result
 from integrations.protocol import StillPending
 from integrations.registry import NotConfigured
+from jobs.payments import ASK_ATTEMPTS_MAX, ASK_PAUSE_MAX_S, as_told
 from jobs.payments import QUEUE as PAYMENTS_QUEUE
-from jobs.payments import as_told
 from jobs.providers import Providers
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from tenancy.outbox import announce
@@ -22,7 +22,6 @@ from tenant_db.payments.matching import NewConfirmation, settle_by_confirmation
 from tenant_db.payments.rules import Told
 from tenant_db.payments.settling import Callback, Settled, Verdict, settle_by_callback
 
-INBOX_ATTEMPTS_MAX: Final = 40
 WAIT_FIRST_S: Final = 0.25
 WAIT_MAX_S: Final = 10.0
 """Our own request is answered within seconds, or its run has died."""
@@ -36,7 +35,7 @@ def inbox_handlers(providers: Providers) -> list[Handler]:
     async def process(work: Work) -> Result:
         return await process_inbox(work, providers)
 
-    return [Handler("process_inbox", process, attempts_max=INBOX_ATTEMPTS_MAX)]
+    return [Handler("process_inbox", process, attempts_max=ASK_ATTEMPTS_MAX)]
 
 
 async def process_inbox(work: Work, providers: Providers) -> Result:
@@ -145,12 +144,12 @@ async def _ask(work: Work, providers: Providers, inbox_id: UUID, ruling: _Ruling
         route = await providers.route(work.tenant, settled.channel_id, work.kind)
         answer = await route.collector.query(ruling.question)
     except (NotConfigured, ProviderUnavailable) as error:
-        return Later(backoff(work.attempt), str(error))
+        return Later(backoff(work.attempt, max_s=ASK_PAUSE_MAX_S), str(error))
     async with work.tenant.transaction() as session:
         route.calls.write(session, settled.payment_id)
     route.calls.forget()
     if isinstance(answer, StillPending):
-        return Later(backoff(work.attempt), "the provider has not decided")
+        return Later(backoff(work.attempt, max_s=ASK_PAUSE_MAX_S), "the provider has not decided")
     await _settle(work, inbox_id, ruling, as_told(answer))
     return Done()
 

@@ -22,6 +22,7 @@ from jobs.work import Done, Handler, Later, Result, Work, backoff
 from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
+from tenancy.wrappers import KeyMissing, SealBroken
 from tenant_db.payments import polling, settling, submitting
 from tenant_db.payments.machine import CREATED, PaymentStatus
 from tenant_db.payments.models import Payment
@@ -35,9 +36,11 @@ SEND_RETRY_MAX_S: Final = 30.0
 """The payer waits: a provider that comes back is asked soon."""
 SUBMIT_ATTEMPTS_MAX: Final = 60
 """More than fit in the window in which a payment may be sent."""
-POLL_ATTEMPTS_MAX: Final = 100
-"""More than the ladder has rungs, and checks before it is climbed."""
-ASK_ATTEMPTS_MAX: Final = 8
+POLL_ATTEMPTS_MAX: Final = 3_000
+"""Days of runs that all fail: a ladder given up half-way would leave a payment to nobody."""
+ASK_ATTEMPTS_MAX: Final = 500
+ASK_PAUSE_MAX_S: Final = 1_800.0
+"""With the attempts, five days: what was told of money is not given up before the ladder ends."""
 RECORD_WAITS_S: Final = (0.2, 1.0, 3.0, 5.0)
 """Together with the longest call they fit into one run."""
 
@@ -94,9 +97,9 @@ async def poll_payment(work: Work, providers: Providers) -> Result:
     subject = await _subject(work, payment_id)
     try:
         route = await providers.route(work.tenant, subject.channel_id, work.kind)
-    except NotConfigured as lack:
+    except (NotConfigured, KeyMissing, SealBroken) as lack:
         # The ladder goes on: whoever mends the channel finds its payments still asked for.
-        log.warning("payment_not_asked", why=str(lack))
+        log.warning("payment_not_asked", lack=type(lack).__name__, why=str(lack))
         route = None
     ladder = POLL_LADDER_S if route is None else poll_ladder_s(route.settings, POLL_LADDER_S)
     async with work.tenant.transaction() as session:
@@ -121,9 +124,9 @@ async def ask_payment(work: Work, providers: Providers) -> Result:
     try:
         route = await providers.route(work.tenant, subject.channel_id, work.kind)
     except NotConfigured as lack:
-        return Later(backoff(work.attempt), str(lack))
+        return Later(backoff(work.attempt, max_s=ASK_PAUSE_MAX_S), str(lack))
     why = await _ask(work, route, question)
-    return Done() if why is None else Later(backoff(work.attempt), why)
+    return Done() if why is None else Later(backoff(work.attempt, max_s=ASK_PAUSE_MAX_S), why)
 
 
 def as_told(answer: ToldPaid | ToldNotPaid) -> Told:
