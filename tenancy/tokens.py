@@ -1,5 +1,6 @@
 """Access tokens and API keys: from what a caller sends to who it speaks for."""
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -26,6 +27,8 @@ RECHECK_S: Final = 5.0
 """How long a verified token is believed before its user, role or key is looked up again."""
 CACHED_TOKENS_MAX: Final = 20_000
 KEYS_REFRESH_S: Final = 60.0
+KEYS_MISSED_S: Final = 1.0
+"""How often a key that is not known may have the keys looked up again: anybody can name one."""
 TOKEN_BYTES_MAX: Final = 4_096
 REQUIRED_CLAIMS: Final = ["exp", "iat", "sub", "sid", "aud", "iss"]
 
@@ -89,6 +92,8 @@ class TokenIssuer:
         self._clock = clock
         self._keys: dict[str, KeyPair] = {}
         self._loaded_at = float("-inf")
+        self._missed_at = float("-inf")
+        self._loading = asyncio.Lock()
 
     async def issue(self, claims: Claims) -> AccessToken:
         """Sign `claims` with the newest key that has not retired."""
@@ -149,15 +154,25 @@ class TokenIssuer:
 
     async def _key_named(self, kid: str) -> KeyPair:
         keys = await self._fresh_keys()
+        if kid not in keys and time.monotonic() - self._missed_at > KEYS_MISSED_S:
+            # Another process may have made it a moment ago.
+            self._missed_at = time.monotonic()
+            keys = await self._keys_since(self._missed_at)
         if kid not in keys:
             raise NotSignedIn
         return keys[kid]
 
     async def _fresh_keys(self) -> dict[str, KeyPair]:
-        if time.monotonic() - self._loaded_at > KEYS_REFRESH_S:
-            pairs = sorted(await self._load(), key=lambda pair: pair.id)
-            self._keys = {str(pair.id): pair for pair in pairs}
-            self._loaded_at = time.monotonic()
+        return await self._keys_since(time.monotonic() - KEYS_REFRESH_S)
+
+    async def _keys_since(self, moment: float) -> dict[str, KeyPair]:
+        """The keys as they were at `moment` (monotonic) or later."""
+        if self._loaded_at < moment:
+            async with self._loading:
+                if self._loaded_at < moment:
+                    asked_at = time.monotonic()
+                    pairs = sorted(await self._load(), key=lambda pair: pair.id)
+                    self._keys, self._loaded_at = {str(pair.id): pair for pair in pairs}, asked_at
         return self._keys
 
 

@@ -12,9 +12,11 @@ from core.ids import new_id
 from owner_db.users.models import SigningKey
 from tenancy.keyring import Keyring, Place
 from tenancy.sessions import OwnerDatabase
-from tenancy.tokens import ACCESS_TOKEN_LIFE, KeyPair
+from tenancy.tokens import ACCESS_TOKEN_LIFE, KEYS_REFRESH_S, KeyPair
 
 SIGNING_LIFE: Final = timedelta(days=90)
+VERIFIES_FOR: Final = ACCESS_TOKEN_LIFE + timedelta(seconds=KEYS_REFRESH_S)
+"""After it has retired: another process may still sign with it until it looks again."""
 _LOCK: Final = func.pg_advisory_xact_lock(func.hashtextextended("signing_keys", 0))
 
 
@@ -44,7 +46,7 @@ async def load_signing_keys(owner: OwnerDatabase, keyring: Keyring, clock: Clock
     async with owner.reading() as session:
         rows = await session.scalars(
             select(SigningKey).where(
-                or_(SigningKey.retires_at.is_(None), SigningKey.retires_at > now - ACCESS_TOKEN_LIFE)
+                or_(SigningKey.retires_at.is_(None), SigningKey.retires_at > now - VERIFIES_FOR)
             )
         )
         return [await _pair(row, keyring, now) for row in rows]

@@ -149,3 +149,29 @@ async def test_any_other_text_proves_nothing(text: str) -> None:
 
     with pytest.raises(NotSignedIn):
         await authenticator.principal(text, "tenant")
+
+
+async def test_a_key_that_another_process_has_just_made_is_known_at_once() -> None:
+    pairs = [key_pair()]
+    loads = 0
+
+    async def load() -> Sequence[KeyPair]:
+        nonlocal loads
+        loads += 1
+        return list(pairs)
+
+    ours, others = (TokenIssuer(load, ISSUER, Clock()) for _ in range(2))
+    await ours.verify((await ours.issue(new_claims())).text, "tenant")
+    pairs.append(key_pair())
+
+    token = await others.issue(new_claims())
+
+    assert (await ours.verify(token.text, "tenant")).audience == "tenant"
+    loads = 0
+    for _ in range(10):
+        invented = jwt.encode(
+            {}, Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": "invented"}
+        )
+        with pytest.raises(NotSignedIn):
+            await ours.verify(invented, "tenant")
+    assert loads == 0
