@@ -190,6 +190,13 @@ class TrustedDocuments:
             raise _refused("PERSISTED_DOCUMENT_NOT_FOUND", "No document is registered under this id.")
         return known
 
+    def knows(self, sent: str | None, document_id: str | None) -> bool:
+        """Whether `text` answers without a look into the registry."""
+        if sent is not None and self._accepted is Accepted.ANY:
+            return True
+        wanted = document_id or (None if sent is None else _hash(sent))
+        return wanted is None or wanted in self._texts
+
     async def _trusted(self, document_id: str) -> str | None:
         if document_id in self._texts:
             self._texts.move_to_end(document_id)

@@ -58,7 +58,7 @@ Caller = TypeVar("Caller", contravariant=True)  # noqa: PLC0105 - as the protoco
 QUERY_TIMEOUT_S: Final = 10.0
 CONNECTIONS_MAX: Final = 2_000
 READING_COST: Final = 5
-"""Of a document that is not kept: parsing and validating take some milliseconds, even in vain."""
+"""Of a document that is not kept: parsing and validating, or a look into the registry, even in vain."""
 
 
 class ChargeCaller(Protocol[Caller]):
@@ -139,6 +139,8 @@ class Operations(Generic[Context]):
         self, request: Request, context: Context, allowed: frozenset[OperationType]
     ) -> _Prepared:
         started = time.perf_counter()
+        if not self._trusted.knows(request.text, request.document_id):
+            await self._charge(context, READING_COST)
         try:
             text = await self._trusted.text(request.text, request.document_id)
         except GraphQLError as error:

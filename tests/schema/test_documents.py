@@ -8,8 +8,9 @@ from graphql import GraphQLError, OperationType
 from schema import documents
 from schema.documents import Accepted, Documents, Introspection, TrustedDocuments
 from schema.exchange import Request
-from schema.operations import Operations, Serving
-from tests.schema.toy import ToyContext, free, toy_schema
+from schema.operations import READING_COST, Operations, Serving
+from tenancy.errors import RateLimited
+from tests.schema.toy import Free, ToyContext, free, toy_schema
 
 TEXT = "{ toy { name } }"
 ID = sha256(TEXT.encode()).hexdigest()
@@ -105,3 +106,22 @@ async def test_an_allow_list_lets_only_registered_texts_run() -> None:
 async def test_introspection_is_allowed_where_it_is_on() -> None:
     assert not kept(Introspection.ALLOWED).read("{ __schema { queryType { name } } }").errors
     assert kept(Introspection.REFUSED).read("{ __schema { queryType { name } } }").errors
+
+
+@pytest.mark.parametrize("accepted", list(Accepted))
+async def test_a_look_for_an_unknown_document_is_charged_before_it(accepted: Accepted) -> None:
+    charged: list[int] = []
+
+    async def charge(_context: ToyContext, cost: int) -> Free:
+        charged.append(cost)
+        raise RateLimited(1)
+
+    async def look_up(_document_id: str) -> str | None:
+        raise AssertionError("nobody has paid for this look")
+
+    operations = Operations(toy_schema(), Serving(charge, accepted=accepted, find_document=look_up))
+    by_id = await operations.run(Request(None, document_id="0" * 64), ToyContext(), EVERYTHING)
+    by_text = await operations.run(Request(TEXT), ToyContext(), EVERYTHING)
+
+    assert (by_id.code, by_text.code) == ("RATE_LIMITED", "RATE_LIMITED")
+    assert charged == [READING_COST, READING_COST]
