@@ -160,6 +160,8 @@ def _owner_engine(settings: Settings, name: str) -> AsyncEngine:
         pool_timeout=2,
         pool_use_lifo=True,
         pool_recycle=1_800,
+        # They would stand in errors, and so in logs.
+        hide_parameters=True,
         connect_args={"server_settings": {"application_name": name}},
     )
     if isinstance(engine.pool, QueuePool):

@@ -74,9 +74,15 @@ class Connector:
         """An engine that has this connection and never another one."""
         url = URL.create("postgresql+asyncpg")
         pool = _OneConnection(self._dialect, connection)
-        engine = AsyncEngine(
-            Engine(pool, self._dialect, url, execution_options={"compiled_cache": self._compiled})
+        shell = Engine(
+            pool,
+            self._dialect,
+            url,
+            # They would stand in errors, and so in logs.
+            hide_parameters=True,
+            execution_options={"compiled_cache": self._compiled},
         )
+        engine = AsyncEngine(shell)
         if not self._initialised:
             await self._initialise(engine)
         return engine
