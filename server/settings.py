@@ -96,13 +96,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def refuse_unsafe(self) -> "Settings":
         """Open registration, no master key, or a provider stand-in are for development only."""
-        if self.environment != "production":
+        if self.environment == "development":
             return self
         if self.registration == "open":
             raise ValueError("HAZINA_REGISTRATION=open is for development; use invite or approval.")
         if self.sandbox_url is not None:
             raise ValueError("HAZINA_SANDBOX_URL is for development; unset it.")
-        if self.master_key_file is None:
+        if self.environment == "production" and self.master_key_file is None:
             raise ValueError("Set HAZINA_MASTER_KEY_FILE to a file outside the data directory.")
         return self
 
