@@ -10,6 +10,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 HOOK_PATH: Final = re.compile(r"/hooks/[^\s?\"']+")
 """Hook paths are secrets: whoever knows one can speak for a provider."""
+PHONE: Final = re.compile(r"(?<![\w.])(\+?254[17])\d{5}(?=\d{3}(?!\w))")
+"""A payer's number in clear; PostgreSQL repeats the row it refuses in its errors."""
 
 
 def configure_logs(log_format: str, level: str) -> None:
@@ -23,6 +25,7 @@ def configure_logs(log_format: str, level: str) -> None:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         redact_hook_paths,
+        mask_phones,
     ]
     renderer = _renderer(log_format)
     handler = logging.StreamHandler(sys.stderr)
@@ -56,6 +59,14 @@ def redact_hook_paths(_logger: WrappedLogger, _method: str, event: EventDict) ->
     for key, value in event.items():
         if isinstance(value, str) and "/hooks/" in value:
             event[key] = HOOK_PATH.sub("/hooks/<secret>", value)
+    return event
+
+
+def mask_phones(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask the middle of every Kenyan mobile number in any text of a log line."""
+    for key, value in event.items():
+        if isinstance(value, str) and "254" in value:
+            event[key] = PHONE.sub(r"\1*****", value)
     return event
 
 

@@ -7,7 +7,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 
 from schema.exchange import Report
-from server.logs import redact_hook_paths
+from server.logs import mask_phones, redact_hook_paths
 from server.observing import NAMES_MAX, report_to
 from tenancy.tracing import record_operation, record_outside_call
 
@@ -59,3 +59,14 @@ def test_hook_paths_are_redacted_in_whatever_a_line_says() -> None:
     assert redacted["event"] == 'POST http://a.example/hooks/<secret>?x=1 "200"'
     assert redacted["url"] == "/hooks/<secret>"
     assert redacted["n"] == 1
+
+
+def test_phones_are_masked_in_whatever_a_line_says() -> None:
+    logger = structlog.get_logger()
+    id_ = "019254712345678a"
+    event = {"exception": "DETAIL: Key (phone)=(+254700000001) exists; 254110000002.", "id": id_, "n": 1}
+
+    masked = mask_phones(logger, "info", event)
+
+    assert masked["exception"] == "DETAIL: Key (phone)=(+2547*****001) exists; 2541*****002."
+    assert (masked["id"], masked["n"]) == (id_, 1)
