@@ -50,19 +50,17 @@ async def run_worker(
         redis.exceptions.RedisError: Redis can't be reached at the start.
         ExceptionGroup: a bug in the worker itself; start the process again.
     """
-    runner = Runner(services, by_kind(handlers))
     redis = await connect(redis_url)
     try:
+        runner = Runner(services, by_kind(handlers))
         nudges = Nudges(redis, [queue.name for queue in QUEUES])
         serving = [_Serving(services, redis, queue, runner, nudges) for queue in QUEUES]
         schedule = [*Sweeper(services.owner, sweeping, redis, services.clock).schedule(), *periodic]
         async with asyncio.TaskGroup() as tasks:
-            loops = [
-                keep_running("nudges", nudges.listen),
-                *(loop for one in serving for loop in one.loops()),
-            ]
-            schedules = [run_periodically(services.owner, one) for one in schedule]
-            running = [tasks.create_task(loop) for loop in (*loops, *schedules)]
+            loops = [loop for one in serving for loop in one.loops()]
+            loops += [keep_running("nudges", nudges.listen)]
+            loops += [run_periodically(services.owner, one) for one in schedule]
+            running = [tasks.create_task(loop) for loop in loops]
             log.info("worker_started", queues=[queue.name for queue in QUEUES])
             await stop.wait()
             for loop in running:
