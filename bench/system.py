@@ -98,6 +98,25 @@ async def paused(running: System, *names: str) -> AsyncIterator[None]:
             os.kill(pids[name], signal.SIGCONT)
 
 
+@asynccontextmanager
+async def second_server(running: System) -> AsyncIterator[str]:
+    """Another server process of the same system, until the end of the block; gives its GraphQL URL."""
+    port = free_ports()
+    environment = _environment_of(running.pids()["server"])
+    argv = [sys.executable, "-m", "server.cli", "server", "--port", str(port)]
+    log = running.data_dir / "log" / "second.log"
+    with log.open("wb") as stream:
+        server = await asyncio.create_subprocess_exec(*argv, cwd=ROOT, env=environment, stderr=stream)
+    url = f"http://127.0.0.1:{port}/graphql"
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            while _is_free(port):  # noqa: ASYNC110 - another process begins to listen
+                await asyncio.sleep(TIER_POLL_S)
+        yield url
+    finally:
+        await _stop(server)
+
+
 def command(data_dir: Path | str, port: int | str) -> list[str]:
     return [sys.executable, "-m", "server.cli", "up", "--data-dir", str(data_dir), "--port", str(port)]
 
@@ -170,15 +189,20 @@ async def _tier_of(caller: Caller) -> int:
     return int(answer.headers[b"ratelimit-limit"])
 
 
-async def _stop(launcher: asyncio.subprocess.Process) -> None:
-    if launcher.returncode is None:
-        launcher.send_signal(signal.SIGINT)
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.send_signal(signal.SIGINT)
     try:
         async with asyncio.timeout(STOP_TIMEOUT_S):
-            await launcher.wait()
+            await process.wait()
     except TimeoutError:
-        launcher.kill()
-        await launcher.wait()
+        process.kill()
+        await process.wait()
+
+
+def _environment_of(pid: int) -> dict[str, str]:
+    given = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(pair.split("=", 1) for pair in given if "=" in pair)
 
 
 def _children_of(pid: int) -> list[int]:
