@@ -28,11 +28,11 @@ BUDGET: Final = 64
 CLIENTS: Final = 8
 PAYMENTS: Final = 40
 """In each tenant's database."""
-ROUNDS: Final = 5
+ROUNDS: Final = 3
 ZIPF_REQUESTS: Final = 4_000
-UNIFORM_REQUESTS: Final = 800
+UNIFORM_REQUESTS: Final = 600
 COLD_RATE_PER_S: Final = 20
-COLD_REQUESTS: Final = 600
+COLD_REQUESTS: Final = 400
 WATCH_EVERY_S: Final = 0.1
 SEED: Final = 20_261_121
 OURS: Final = "hazina-bench"
