@@ -89,7 +89,8 @@ async def claim_due(
     found = await session.execute(
         update(model)
         .where(model.id.in_(select(chosen.c.id)))
-        .values(leased_until=now + timedelta(seconds=lease_s))
+        # The row of a run that died is open again: `begin` would leave it to a run that holds it.
+        .values(state="pending", leased_until=now + timedelta(seconds=lease_s))
         .returning(model.id, model.kind, model.attempts, model.next_attempt_at)
         .execution_options(synchronize_session=False)
     )

@@ -109,6 +109,18 @@ async def test_a_claimed_row_comes_back_when_its_lease_ends(tenant: Tenant) -> N
     assert [row.id for row in await claimed(tenant, now + timedelta(seconds=LEASE_S))] == [job]
 
 
+async def test_a_row_whose_worker_died_is_claimed_and_begins_again(tenant: Tenant) -> None:
+    job = await leave(tenant)
+    assert await begun_now(tenant, job)
+    later = utc_now() + timedelta(seconds=LEASE_S + 1)
+
+    assert [(row.id, row.attempts) for row in await claimed(tenant, later)] == [(job, 1)]
+    again = await begun(tenant, job, later)
+
+    assert again is not None
+    assert again.attempt == 2
+
+
 async def test_no_more_rows_are_claimed_than_may_be_in_flight(tenant: Tenant) -> None:
     for _ in range(4):
         await leave(tenant)
