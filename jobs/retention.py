@@ -8,8 +8,10 @@ from uuid import UUID
 import structlog
 
 from core.errors import DomainError
+from core.tenant import TenantStatus
 from jobs.cron import Periodic
 from owner_db.tenants.closing import close_tenant, past_retention
+from owner_db.tenants.provisioning import give_up
 from owner_db.tenants.purging import purge_tenant
 from owner_db.tenants.reaping import unused_tenants
 from owner_db.tenants.servers import Servers
@@ -48,6 +50,15 @@ async def purge_closed(services: Services, servers: Servers) -> None:
 
 
 async def _reap(services: Services, servers: Servers, tenant_id: UUID) -> None:
+    tenant = await services.tenants.directory.find_now(tenant_id)
+    if tenant.status is TenantStatus.REQUESTED:
+        await give_up(services.owner, servers, tenant_id, UNUSED, invalidate=services.tenant_changed)
+    else:
+        await _close(services, servers, tenant_id)
+    await _purge(services, servers, UNUSED, tenant_id)
+
+
+async def _close(services: Services, servers: Servers, tenant_id: UUID) -> None:
     await close_tenant(
         services.owner,
         servers,
@@ -58,7 +69,6 @@ async def _reap(services: Services, servers: Servers, tenant_id: UUID) -> None:
         open_matters=_all_matters,
         invalidate=services.tenant_changed,
     )
-    await _purge(services, servers, UNUSED, tenant_id)
 
 
 async def _purge(services: Services, servers: Servers, reason: str, tenant_id: UUID) -> None:

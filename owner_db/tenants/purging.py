@@ -14,7 +14,7 @@ from owner_db.tenants.models import DatabaseServer, DirtyTenant, HookEndpoint, S
 from owner_db.tenants.provisioning import Invalidate
 from owner_db.tenants.servers import UNREACHABLE, Servers
 from owner_db.tenants.suspending import advance, locked
-from owner_db.users.models import ApiKey, Membership
+from owner_db.users.models import ApiKey, Invitation, Membership
 from tenancy.audit import Actor, record_audit
 from tenancy.sessions import OwnerDatabase, OwnerSession
 
@@ -101,8 +101,8 @@ async def _finish(owner: OwnerDatabase, tenant_id: UUID, actor: Actor, reason: s
 
 
 async def _let_go(session: OwnerSession, tenant_id: UUID, now: datetime) -> None:
-    """End what others hold of the tenant: keys, callback addresses, short codes, memberships."""
-    for model in (ApiKey, HookEndpoint):
+    """End what others hold of the tenant: keys, callbacks, invitations, short codes, memberships."""
+    for model in (ApiKey, HookEndpoint, Invitation):
         await session.execute(
             update(model)
             .where(model.tenant_id == tenant_id, model.revoked_at.is_(None))

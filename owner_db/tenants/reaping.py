@@ -16,8 +16,9 @@ UNUSED_AFTER: Final = timedelta(hours=24)
 
 
 async def unused_tenants(owner: OwnerDatabase, now: datetime, *, limit: int) -> Sequence[UUID]:
-    """Tenants to close and purge: a day old, made by a user, and nothing speaks for them.
+    """Tenants to end: a day old, made by a user, and nothing speaks for them.
 
+    Those that still wait for approval count as well: each holds a place on its database server.
     What speaks for a tenant: one member with a verified e-mail address, one API key, or one
     callback address, which comes with its first channel. Without a channel there is no payment.
     """
@@ -34,7 +35,7 @@ async def unused_tenants(owner: OwnerDatabase, now: datetime, *, limit: int) -> 
         found = await session.scalars(
             select(Tenant.id)
             .where(
-                Tenant.status == TenantStatus.ACTIVE,
+                Tenant.status.in_((TenantStatus.ACTIVE, TenantStatus.REQUESTED)),
                 Tenant.created_by.is_not(None),
                 Tenant.created_at <= now - UNUSED_AFTER,
                 *(~sign for sign in speaks),

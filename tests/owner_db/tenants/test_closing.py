@@ -17,6 +17,7 @@ from owner_db.tenants.closing import RETENTION, past_retention
 from owner_db.tenants.errors import RetentionNotOver, StepNotPossible, TenantHasOpenMatters, TenantNotFound
 from owner_db.tenants.models import HookEndpoint, ShortCode, Tenant, TenantKey
 from owner_db.tenants.purging import require_retention_over
+from owner_db.users.models import Invitation
 from server.embedded_roles import TENANT_ROLE
 from tenancy.audit import OPERATOR
 from tests.factories.registry import Registry
@@ -116,6 +117,7 @@ async def test_purging_drops_the_database_and_destroys_the_key(registry: Registr
             ShortCode(provider="mpesa", short_code="174379", tenant_id=tenant.id, channel_id=new_id())
         )
         session.add(HookEndpoint(token_hash=b"x" * 32, tenant_id=tenant.id, provider="mpesa", purpose="stk"))
+        session.add(Invitation(tenant_id=tenant.id, email="a@b.example", role="viewer", expires_at=NOW))
     await close(registry, tenant)
 
     await purge(registry, tenant.id)
@@ -126,7 +128,8 @@ async def test_purging_drops_the_database_and_destroys_the_key(registry: Registr
         for model in (TenantKey, ShortCode):
             count = select(func.count()).select_from(model).where(model.tenant_id == tenant.id)
             assert await session.scalar(count) == 0
-        assert (await session.scalars(select(HookEndpoint.revoked_at))).all() == [NOW]
+        for held in (HookEndpoint, Invitation):
+            assert (await session.scalars(select(held.revoked_at))).all() == [NOW]
 
 
 async def test_an_active_tenant_is_never_purged(registry: Registry) -> None:

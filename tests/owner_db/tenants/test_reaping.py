@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -9,9 +11,16 @@ from sqlalchemy import update
 
 from core.clock import utc_now
 from core.ids import new_id
+from core.tenant import TenantStatus
+from jobs.retention import reap_unused
+from owner_db.tenants.directory import load_tenant
 from owner_db.tenants.models import HookEndpoint, Tenant
 from owner_db.tenants.reaping import UNUSED_AFTER, unused_tenants
 from owner_db.users.models import ApiKey, Membership, User
+from tenancy.context import Services
+from tenancy.directory import CachedDirectory
+from tenancy.engines import Tenants
+from tenancy.policy import Policy
 from tests.factories.registry import Registry
 
 
@@ -19,11 +28,14 @@ async def unused(registry: Registry) -> Sequence[UUID]:
     return await unused_tenants(registry.owner, utc_now() + UNUSED_AFTER, limit=10)
 
 
-async def abandoned(registry: Registry) -> Tenant:
+async def abandoned(registry: Registry, *, is_approved: bool = True) -> Tenant:
     async with registry.owner.transaction() as session:
         user = User(id=new_id(), email=f"{new_id().hex}@example.com", name="Jane", password_hash="-")
         session.add(user)
-    tenant = await registry.active(created_by=user.id)
+    if is_approved:
+        tenant = await registry.active(created_by=user.id)
+    else:
+        tenant = await registry.register(created_by=user.id, is_approved=False)
     async with registry.owner.transaction() as session:
         session.add(Membership(user_id=user.id, tenant_id=tenant.id, role="owner"))
     return tenant
@@ -67,3 +79,31 @@ async def test_one_that_somebody_speaks_for_is_not(registry: Registry, sign: str
             await session.execute(update(Tenant).values(created_by=None))
 
     assert await unused(registry) == []
+
+
+async def test_one_that_nobody_approved_gives_its_place_back(registry: Registry) -> None:
+    waiting = await abandoned(registry, is_approved=False)
+    active = await abandoned(registry)
+
+    await reap_unused(reapers_services(registry), registry.servers)
+
+    for tenant in (waiting, active):
+        assert (await registry.read(tenant.id)).status == TenantStatus.DELETED
+        assert tenant.database not in await registry.databases()
+
+
+def reapers_services(registry: Registry) -> Services:
+    """What the reaper uses of a worker's services, a day later; the rest is not there."""
+    nothing = cast("Any", None)
+    directory = CachedDirectory(partial(load_tenant, registry.owner, registry.servers))
+    return Services(
+        owner=registry.owner,
+        tenants=Tenants(directory, nothing, nothing),
+        feed=nothing,
+        keyring=nothing,
+        limits=nothing,
+        tokens=nothing,
+        policy=Policy(),
+        clock=lambda: utc_now() + UNUSED_AFTER,
+        tenant_changed=registry.invalidate,
+    )
