@@ -1,10 +1,11 @@
 #!/bin/sh
 # Runs once, when PostgreSQL's volume is new: the three roles, as server/embedded_roles.py makes them.
 set -eu
-psql -v ON_ERROR_STOP=1 -v password="$HAZINA_DATABASE_PASSWORD" --username "$POSTGRES_USER" <<'SQL'
-CREATE ROLE hazina_owner LOGIN PASSWORD :'password';
-CREATE ROLE hazina_tenant LOGIN PASSWORD :'password';
-CREATE ROLE hazina_migrator LOGIN CREATEDB PASSWORD :'password';
+psql -v ON_ERROR_STOP=1 -v owner="$HAZINA_OWNER_PASSWORD" -v tenant="$HAZINA_TENANT_PASSWORD" \
+  -v migrator="$HAZINA_MIGRATOR_PASSWORD" --username "$POSTGRES_USER" <<'SQL'
+CREATE ROLE hazina_owner LOGIN PASSWORD :'owner';
+CREATE ROLE hazina_tenant LOGIN PASSWORD :'tenant';
+CREATE ROLE hazina_migrator LOGIN CREATEDB PASSWORD :'migrator';
 ALTER ROLE hazina_owner SET statement_timeout = '5s';
 ALTER ROLE hazina_owner SET idle_in_transaction_session_timeout = '15s';
 ALTER ROLE hazina_owner SET jit = off;

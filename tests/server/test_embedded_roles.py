@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +45,9 @@ async def run_script(postgres: EmbeddedPostgres) -> None:
             "PGHOST": str(postgres.socket_dir),
             "PGDATABASE": "postgres",
             "POSTGRES_USER": "postgres",
-            "HAZINA_DATABASE_PASSWORD": "it's a secret",
+            "HAZINA_OWNER_PASSWORD": "it's a secret",
+            "HAZINA_TENANT_PASSWORD": "another one",
+            "HAZINA_MIGRATOR_PASSWORD": "a third",
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -69,3 +72,15 @@ async def test_docker_compose_puts_the_same_roles_in_force_as_the_embedded_servi
 
     assert found == expected
     assert ("role", "hazina_migrator", "ftftf") in found
+
+
+def test_each_role_of_docker_compose_has_a_password_of_its_own_and_the_server_no_migrator() -> None:
+    compose = (SCRIPT.parents[1] / "docker-compose.yml").read_text()
+
+    passwords = dict(re.findall(r"//(hazina_\w+):\$\{(\w+)", compose))
+    _, _, server = compose.partition("\n  server:\n")
+    server, _, _ = server.partition("\n  worker:\n")
+    assert len(set(passwords.values())) == len(passwords) == 3
+    assert "POSTGRES_PASSWORD: ${HAZINA_SUPERUSER_PASSWORD" in compose
+    assert "migrating" not in server
+    assert "MIGRATOR" not in compose.partition("x-migrating")[0]
