@@ -14,6 +14,7 @@ from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import Cause, FailureReason, NotPaid, SubStatus, ended_as
 from tenant_db.payments.stepping import step
 
+ORDER_PAID: Final = "Another attempt has paid the order meanwhile; the payer was not asked again."
 NEVER_SENT: Final = "The provider could not be reached in time; the payer was never asked."
 
 
@@ -25,9 +26,8 @@ async def succeed(
     `receipt` must be free: unused by any other payment of the short code, under its lock.
     A second payment of one order is shown to a person.
     """
-    if payment.order_reference is not None:
-        # Two attempts that are paid at the same moment must not overlook each other.
-        await lock_order(session, payment.order_reference)
+    # Before the ledger's locks, for those are shared by many.
+    is_second = await is_order_paid(session, payment)
     was = payment.state
     payment.receipt = receipt
     payment.sub_status = SubStatus.STK_SUCCESS.value
@@ -38,7 +38,7 @@ async def succeed(
         step(session, payment, SUBMITTING, cause)
     step(session, payment, SUCCEEDED, cause, **({"receipt": receipt} if receipt else {}))
     await credit(session, payment, cause)
-    if await _is_order_paid_twice(session, payment):
+    if is_second:
         flag(session, payment, "Another payment for the same order has succeeded: refund one.", cause)
 
 
@@ -63,9 +63,12 @@ def expire_unsent(session: TenantSession, payment: Payment, now: datetime) -> No
     step(session, payment, EXPIRED, Cause.JOB)
 
 
-async def _is_order_paid_twice(session: TenantSession, payment: Payment) -> bool:
+async def is_order_paid(session: TenantSession, payment: Payment) -> bool:
+    """Whether another attempt has paid this one's order; until the transaction ends, no other can."""
     if payment.order_reference is None:
         return False
+    # Two attempts that are paid at the same moment must not overlook each other.
+    await lock_order(session, payment.order_reference)
     rival = exists().where(
         Payment.order_reference == payment.order_reference,
         Payment.status == SUCCEEDED,

@@ -86,7 +86,7 @@ class FailureReason(StrEnum):
     DECLINED = "declined"
     """Refused for a reason the provider does not tell."""
     NOT_SENT = "not_sent"
-    """The provider could not be reached in time; the payer was never asked."""
+    """The payer was never asked: the provider was out of reach, or another attempt paid the order first."""
 
 
 def ended_as(reason: FailureReason, *, window_over: bool) -> PaymentStatus:

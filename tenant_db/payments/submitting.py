@@ -9,7 +9,7 @@ from sqlalchemy import select
 from core.money import Money
 from core.phone import Phone
 from tenancy.sessions import TenantSession
-from tenant_db.payments.ending import NEVER_SENT, end_unpaid, expire_unsent
+from tenant_db.payments.ending import NEVER_SENT, ORDER_PAID, end_unpaid, expire_unsent, is_order_paid
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.machine import CREATED, PENDING, SUBMITTING, UNKNOWN, PaymentStatus
 from tenant_db.payments.models import Payment
@@ -49,7 +49,7 @@ async def claim(
     Anything but a Claim means that nothing may be sent, and says where the payment stands. One that
     was found `submitting` was claimed by a run that died after its commit: whether it had sent the
     prompt nobody knows, so it becomes `unknown`. One that could not be sent within its window has
-    `expired`: no phone rings for an order that was long given up.
+    `expired`: no phone rings for an order that was long given up. Nor for one that was paid meanwhile.
     """
     payment = await lock_payment(session, payment_id)
     if payment.state is SUBMITTING:
@@ -59,6 +59,9 @@ async def claim(
         return payment.state
     if now >= payment.expires_at:
         expire_unsent(session, payment, now)
+        return payment.state
+    if await is_order_paid(session, payment):
+        end_unpaid(session, payment, NotPaid(FailureReason.NOT_SENT, "", ORDER_PAID), Cause.JOB, now)
         return payment.state
     is_first = payment.item_hash is None
     payment.item_hash = item_hash

@@ -14,7 +14,7 @@ from tenant_db.payments.cancelling import cancel_payment
 from tenant_db.payments.errors import PaymentAlreadySent
 from tenant_db.payments.machine import ENDED, NEXT, PaymentStatus
 from tenant_db.payments.models import Payment
-from tenant_db.payments.rules import POLL_LADDER_S, Cause, FailureReason, NotPaid
+from tenant_db.payments.rules import POLL_LADDER_S, Cause, FailureReason, NotPaid, Paid
 from tests.factories.payments import (
     LATER,
     checkout_id,
@@ -25,6 +25,7 @@ from tests.factories.payments import (
     read,
     submit,
 )
+from tests.factories.telling import ask
 
 REFUSED = NotPaid(FailureReason.CONFIGURATION, "400.002.02", "Bad request")
 
@@ -62,6 +63,18 @@ async def test_what_could_not_be_sent_in_its_window_expires_without_a_prompt(ten
 
     after = await read(tenant, payment.id)
     assert (after.status, after.failure_code) == ("expired", "not_sent")
+
+
+async def test_nobody_is_asked_to_pay_for_an_order_that_was_paid_meanwhile(tenant: Tenant) -> None:
+    shop = await make_shop(tenant)
+    first, _ = await pend(tenant, shop, now=utc_now() - LATER, order_reference="INV1042")
+    second = await initiate(tenant, shop, order_reference="INV1042")
+    await ask(tenant, first, Paid())
+
+    assert await reclaim(tenant, second) is PaymentStatus.FAILED
+
+    after = await read(tenant, second.id)
+    assert (after.failure_code, after.submitted_at, after.needs_review) == ("not_sent", None, False)
 
 
 async def test_a_refusal_to_prompt_is_final(tenant: Tenant) -> None:
