@@ -38,6 +38,7 @@ from integrations.mpesa.messages import (
 from integrations.mpesa.proving import judge_proof
 from integrations.mpesa.tokens import AccessToken, TokenStore, token_key
 from integrations.protocol import Answer, NotPaid, Paid, Prompt, PromptAccepted, StillPending
+from integrations.redaction import redact_text
 
 PROVIDER: Final = "mpesa"
 KEYS_REFUSED: Final = "M-Pesa refuses the consumer key and secret. Check them, and the environment."
@@ -166,8 +167,10 @@ class MpesaClient:
 
     async def _ask(self, provider_reference: str) -> Reply:
         details = {"CheckoutRequestID": provider_reference}
+        # It ends in the payer's number, and what failed is written into logs and dead letters.
+        reference = redact_text(provider_reference)
         try:
-            return await self._post("stk_query", self._paths.stk_query, details, provider_reference)
+            return await self._post("stk_query", self._paths.stk_query, details, reference)
         except OutcomeUnknown as error:
             # A question that was lost has changed nothing.
             raise ProviderUnavailable(error.message) from error

@@ -56,3 +56,11 @@ async def test_a_query_without_an_answer_says_nothing_about_the_payment(
     async with scripted_server(reply) as server:
         with pytest.raises(ProviderUnavailable):
             await make_client(base_url=server.url).query("ws_CO_1")
+
+
+async def test_a_query_without_an_answer_tells_no_phone(make_client: MakeClient) -> None:
+    async with scripted_server(Dropped()) as server:
+        with pytest.raises(ProviderUnavailable) as failure:
+            await make_client(base_url=server.url).query("ws_CO_21112026103001000700000001")
+
+    assert "700000001" not in failure.value.message
