@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 READY_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 60.0
 
 
 @dataclass(slots=True)

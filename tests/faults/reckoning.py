@@ -12,6 +12,13 @@ from tests.running import Running
 
 LADDER_S: Final = [2, 4, 7, 10, 15, 20, 30, 40, 50, 60, 75, 90, 110, 130, 150, 180, 210, 240, 300, 360, 420]
 OPEN: Final = "('created', 'submitting', 'pending', 'unknown')"
+WAITING: Final = (
+    f"SELECT 'payment ' || id || ' ' || status FROM payments WHERE status IN {OPEN}"  # noqa: S608 - a constant
+    " AND NOT (status = 'unknown' AND provider_reference IS NULL)"
+    " UNION ALL SELECT 'message ' || id || ' ' || state FROM inbox WHERE state = 'received'"
+    " UNION ALL SELECT 'job ' || kind || ' ' || state FROM outbox"
+    " WHERE state IN ('pending', 'running') AND kind <> 'poll_payment'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +44,11 @@ class Books:
 
     async def waiting(self) -> list[str]:
         """What may still change by itself: open payments that can be asked for, and messages not read yet."""
-        found = await self.tenant.fetch(
-            f"SELECT 'payment ' || id || ' ' || status FROM payments WHERE status IN {OPEN}"  # noqa: S608 - a constant
-            " AND NOT (status = 'unknown' AND provider_reference IS NULL)"
-            " UNION ALL SELECT 'message ' || id || ' ' || state FROM inbox WHERE state = 'received'"
-            " UNION ALL SELECT 'job ' || kind || ' ' || state FROM outbox"
-            " WHERE state IN ('pending', 'running') AND kind <> 'poll_payment'"
-        )
-        return [row[0] for row in found]
+        try:
+            return [row[0] for row in await self.tenant.fetch(WAITING)]
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            # The last of the kills may have hit it.
+            return [f"the database: {error}"]
 
     async def tell_the_rest(self) -> None:
         """Have M-Pesa tell now what it kept back, and confirm what it told nobody who listened."""
