@@ -21,6 +21,11 @@ class Answer:
     headers: Mapping[bytes, bytes]
     body: bytes
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the server had no connection to give: what it says when it, or its machine, stalls."""
+        return b'"code":"CAPACITY"' in self.body
+
     def data(self) -> dict[str, Any]:
         """The data of a GraphQL answer; raises AssertionError where it has errors."""
         found = orjson.loads(self.body)

@@ -4,7 +4,9 @@ With names of benchmarks as arguments it measures those alone and writes nothing
 """
 
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -48,6 +50,7 @@ COMMANDS: Final = {
     "migrate": "python -m server.cli migrate tenants",
 }
 UNITS_WIDTH: Final = 12
+FAILED: Final[list[str]] = []
 
 
 def main(names: Sequence[str]) -> None:
@@ -60,10 +63,11 @@ def main(names: Sequence[str]) -> None:
     print(f"\nin {perf_counter() - began:.0f} s:")
     for row in rows:
         print(_line(row))
-    if names:
-        return
-    write(rows, _settings(), COMMANDS)
-    print(f"written to {LATEST}")
+    if not names:
+        write(rows, _settings(), COMMANDS)
+        print(f"written to {LATEST}")
+    if FAILED:
+        sys.exit(f"not measured: {', '.join(FAILED)}")
 
 
 async def measure(names: Sequence[str]) -> list[Row]:
@@ -73,13 +77,21 @@ async def measure(names: Sequence[str]) -> list[Row]:
         print("hazina up …", flush=True)
         async with system() as running:
             for name in on_system:
-                print(f"{name} …", flush=True)
-                rows.extend(await ON_SYSTEM[name](running))
+                rows.extend(await _measured(name, partial(ON_SYSTEM[name], running)))
     for name in ALONE:
         if name in names:
-            print(f"{name} …", flush=True)
-            rows.extend(await ALONE[name]())
+            rows.extend(await _measured(name, ALONE[name]))
     return rows
+
+
+async def _measured(name: str, benchmark: Benchmark) -> list[Row]:
+    print(f"{name} …", flush=True)
+    try:
+        return await benchmark()
+    except Exception:  # noqa: BLE001 - one that fails does not cost the others their rows
+        traceback.print_exc()
+        FAILED.append(name)
+        return []
 
 
 def _line(row: Row) -> str:
