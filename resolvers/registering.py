@@ -15,6 +15,7 @@ from owner_db.users.errors import EmailNotVerified, NotAMember, RegistrationClos
 from owner_db.users.links import ask_for_link
 from owner_db.users.members import add_member, use_invitation
 from owner_db.users.models import Membership, User
+from owner_db.users.passwords import require_strong
 from owner_db.users.sessions import open_session
 from owner_db.users.signing_in import add_user, new_account, normalised_email
 from resolvers.sessions import SignedIn, by_user, signed_in
@@ -71,6 +72,7 @@ async def register_business(context: TenantContext, new: Registration) -> tuple[
     services = context.services
     await services.limits.hit("register", context.request.network, limit=REGISTRATIONS_MAX, per_s=WINDOW_S)
     email = normalised_email(new.email)
+    require_strong(new.password, email)
     account = await new_account(new.name, new.password)
     tenant = _new_tenant(context, new.business)
     key = await services.keyring.new_wrapped_key()

@@ -1,11 +1,13 @@
 """From HTTP to what a client asked for: media types, the rule against forged GETs, the four parameters."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
 
 from schema.exchange import Request
@@ -19,6 +21,8 @@ PREFLIGHT_HEADERS: Final = (
     "x-apollo-operation-name",
 )
 """A page of another origin can't send these without asking first (CORS preflight)."""
+BODY_WAIT_S: Final = 30.0
+"""A body that is sent drop by drop holds memory, before anybody is asked for a token."""
 _BAD_REQUEST: Final = HTTPStatus.BAD_REQUEST
 _HASH_DIGITS: Final = 64
 
@@ -54,7 +58,7 @@ async def parse_request(request: HTTPRequest) -> Request:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "Send application/json.")
-    return parse_parameters(_decoded(await request.body(), "body"))
+    return parse_parameters(_decoded(await _body(request), "body"))
 
 
 def parse_parameters(parameters: object) -> Request:
@@ -67,6 +71,19 @@ def parse_parameters(parameters: object) -> Request:
     extensions = _typed(parameters, "extensions", dict)
     document_id = _document_id(_typed(parameters, "documentId", str), extensions or {})
     return Request(text, document_id, variables, name)
+
+
+async def _body(request: HTTPRequest) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_WAIT_S):
+            return await request.body()
+    except TimeoutError as error:
+        message = f"The body did not arrive within {BODY_WAIT_S:g} s."
+        closing = {"Connection": "close"}
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "BODY_TOO_SLOW", message, closing) from error
+    except ClientDisconnect as error:
+        # Nobody hears the answer; it is no fault of ours.
+        raise Refused(_BAD_REQUEST, "BAD_REQUEST", "The body was broken off.") from error
 
 
 def _from_query(request: HTTPRequest) -> Request:
