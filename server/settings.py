@@ -95,13 +95,18 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def refuse_unsafe(self) -> "Settings":
-        """Open registration, no master key, or a provider stand-in are for development only."""
+        """Open registration, no master key, an unknown proxy, a provider stand-in: for development only."""
         if self.environment == "development":
             return self
         if self.registration == "open":
             raise ValueError("HAZINA_REGISTRATION=open is for development; use invite or approval.")
         if self.sandbox_url is not None:
             raise ValueError("HAZINA_SANDBOX_URL is for development; unset it.")
+        if self.base_url.startswith("https://") and not self.trusted_proxies:
+            raise ValueError(
+                "Set HAZINA_TRUSTED_PROXIES to what ends TLS before this server: else every caller seems to"
+                " be the proxy, which may stand on HAZINA_OWNER_NETWORKS."
+            )
         if self.environment == "production" and self.master_key_file is None:
             raise ValueError("Set HAZINA_MASTER_KEY_FILE to a file outside the data directory.")
         return self
