@@ -39,6 +39,9 @@ conformance: $(STAMP)  ## what needs node: GraphQL-over-HTTP audits, WebSocket a
 faults: $(STAMP)  ## crash at every commit and outside call, and kill processes under load
 	$(BIN)/pytest -q -m faults tests/faults
 
+mutants: $(STAMP)  ## remove one guard of the money paths after another; a test must fail each time
+	$(BIN)/python -m tests.mutants.run
+
 bench: $(STAMP)  ## measure, and write bench/results/latest.json
 	$(BIN)/python bench/run.py
 
@@ -46,4 +49,4 @@ lock:  ## resolve pyproject.toml again into requirements.lock
 	uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --quiet pyproject.toml -o requirements.lock
 
-.PHONY: help install run test check conformance faults bench lock
+.PHONY: help install run test check conformance faults mutants bench lock
