@@ -3,6 +3,8 @@
 With names of benchmarks as arguments it measures those alone and writes nothing.
 """
 
+import asyncio
+import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -71,6 +73,10 @@ def main(names: Sequence[str]) -> None:
 
 
 async def measure(names: Sequence[str]) -> list[Row]:
+    task = asyncio.current_task()
+    if task is not None:
+        # As Ctrl-C does it: leave the blocks, so that what was started is stopped and its folders go.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     rows: list[Row] = []
     on_system = [name for name in ON_SYSTEM if name in names]
     if on_system:
