@@ -7,6 +7,7 @@ the client gets a reference, and the log line with the same reference has the tr
 import secrets
 import traceback
 from collections.abc import Iterable
+from typing import Final
 
 import structlog
 from graphql import GraphQLError
@@ -15,6 +16,9 @@ from core.errors import DomainError
 
 FAULT = "INTERNAL_ERROR"
 BAD_VARIABLES = "BAD_USER_INPUT"
+
+_NO_TEXT: Final = frozenset({"22021", "22P05"})
+"""SQLSTATEs of a string with U+0000 in it, which PostgreSQL can't store: a client's mistake, not ours."""
 
 _log = structlog.get_logger()
 
@@ -36,6 +40,8 @@ def _shown(error: GraphQLError, operation: str | None, tenant: str | None) -> Gr
     # Coercion errors of variables carry a GraphQLError here; both are the client's to mend.
     if cause is None or isinstance(cause, GraphQLError):
         return error
+    if getattr(getattr(cause, "orig", cause), "sqlstate", None) in _NO_TEXT:
+        return _relocated(error, "Text may not hold the character U+0000.", {"code": BAD_VARIABLES})
     reference = secrets.token_hex(8)
     _log.error(
         "operation_fault",
