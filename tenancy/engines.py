@@ -18,7 +18,7 @@ from tenancy.errors import TenantMigrating, TenantNotServed, TenantSuspended, Te
 from tenancy.sessions import Signals, Tenant
 from tenancy.slots import Slot
 
-CONNECTIONS_PER_TENANT: Final = 4
+CONNECTIONS_PER_TENANT: Final = 8
 IDLE_S: Final = 300.0
 SWEEP_EVERY_S: Final = 30.0
 
