@@ -16,6 +16,6 @@ async def register_document(session: OwnerSession, audience: str, text: str) -> 
     await session.execute(
         insert(PersistedDocument)
         .values(id=new_id(), created_at=utc_now(), sha256=digest, audience=audience, text=text)
-        .on_conflict_do_nothing(index_elements=["sha256"])
+        .on_conflict_do_nothing(index_elements=["audience", "sha256"])
     )
     return digest

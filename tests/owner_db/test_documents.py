@@ -12,13 +12,14 @@ from tenancy.sessions import OwnerDatabase
 TEXT = "query Mine { payments(first: 1) { nodes { id } } }"
 
 
-async def test_a_document_is_known_by_its_hash_and_once(owner: OwnerDatabase) -> None:
+async def test_a_document_is_known_by_its_hash_and_once_in_each_schema(owner: OwnerDatabase) -> None:
     async with owner.transaction() as session:
         digests = {await register_document(session, "tenant", TEXT) for _ in range(2)}
+        digests.add(await register_document(session, "owner", TEXT))
 
     assert digests == {sha256(TEXT.encode()).hexdigest()}
     async with owner.reading() as session:
-        assert await session.scalar(select(func.count()).select_from(PersistedDocument)) == 1
+        assert await session.scalar(select(func.count()).select_from(PersistedDocument)) == 2
 
 
 def test_what_runs_may_be_trusted() -> None:

@@ -230,7 +230,7 @@ def _persisted_documents() -> None:
         sa.Column("audience", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_persisted_documents")),
-        sa.UniqueConstraint("sha256", name=op.f("uq_persisted_documents_sha256")),
+        sa.UniqueConstraint("audience", "sha256", name=op.f("uq_persisted_documents_audience_sha256")),
     )
 
 
