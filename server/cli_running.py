@@ -46,9 +46,12 @@ def finish(deed: Coroutine[Any, Any, Result]) -> Result:
     from server.exporting import ExportFailed  # noqa: PLC0415 - starts are quick
     from server.fleet import AnotherRunner  # noqa: PLC0415 - starts are quick
     from server.startup_errors import CannotStart  # noqa: PLC0415 - starts are quick
+    from tenancy.errors import TenantUnavailable  # noqa: PLC0415 - starts are quick
 
     try:
         return uvloop.run(deed)
+    except TenantUnavailable:
+        sys.exit("PostgreSQL did not answer. Is the platform running?")
     except DomainError as refusal:
         sys.exit(refusal.message)
     except (AnotherRunner, CannotStart, ExportFailed, SettingMissing) as problem:

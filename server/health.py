@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from server.compose import Process
-from tenancy.errors import TransactionInterrupted
+from tenancy.errors import TenantUnavailable, TransactionInterrupted
 
 PATIENCE_S: Final = 2.0
 
@@ -30,7 +30,7 @@ async def _owner(process: Process) -> str:
     try:
         async with asyncio.timeout(PATIENCE_S), process.services.owner.reading() as session:
             await session.execute(text("SELECT 1"))
-    except (SQLAlchemyError, TransactionInterrupted, OSError, TimeoutError) as error:
+    except (SQLAlchemyError, TransactionInterrupted, TenantUnavailable, TimeoutError) as error:
         return type(error).__name__
     return "ok"
 

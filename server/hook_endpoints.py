@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from owner_db.tenants.hooks import Endpoint, find_endpoint
-from tenancy.errors import TransactionInterrupted
+from tenancy.errors import TenantUnavailable, TransactionInterrupted
 from tenancy.sessions import OwnerDatabase
 
 FRESH_S: Final = 5.0
@@ -52,7 +52,7 @@ class Endpoints:
         try:
             async with self._owner.reading() as session:
                 endpoint = await find_endpoint(session, token_hash)
-        except (SQLAlchemyError, TransactionInterrupted, OSError) as error:
+        except (SQLAlchemyError, TransactionInterrupted, TenantUnavailable, OSError) as error:
             if known is None or known.endpoint is None:
                 raise EndpointUnreachable from error
             log.warning("hook_endpoint_from_memory", error=type(error).__name__)

@@ -147,12 +147,17 @@ class OwnerDatabase:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[OwnerSession]:
-        """A short session for reads; it refuses to write, and holds no lock beyond a statement."""
+        """A short session for reads; it refuses to write, and holds no lock beyond a statement.
+
+        Raises:
+            TenantUnavailable: the owner database can't be reached now.
+        """
         async with OwnerSession(
             self._reading_engine, expire_on_commit=False, sync_session_class=ReadOnlySession
         ) as session:
             session.after = AfterCommit()
-            yield session
+            with typed_interruptions():
+                yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[OwnerSession]:

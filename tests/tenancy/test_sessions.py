@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.ids import new_id
 from server.embedded_roles import MIGRATOR_ROLE
-from tenancy.errors import TransactionInterrupted
+from tenancy.errors import TenantUnavailable, TransactionInterrupted
 from tenancy.sessions import AfterCommit, Notice, OwnerDatabase, Tenant
 from tenant_db.audit.models import TenantAudit
 from tenant_db.stores.models import Store
@@ -134,3 +135,18 @@ async def _migrate(postgres: PostgresServer, tenant: Tenant, statement: str) -> 
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "/nowhere"])
+async def test_an_owner_database_that_can_not_be_reached_says_so(host: str) -> None:
+    where = f"@{host}/x" if ":" in host else f"@/x?host={host}"
+    engine = create_async_engine(f"postgresql+asyncpg://nobody{where}")
+    owner = OwnerDatabase(engine, RecordedSignals())
+
+    with pytest.raises(TenantUnavailable):
+        async with owner.reading() as session:
+            await session.execute(text("SELECT 1"))
+    with pytest.raises(TenantUnavailable):
+        async with owner.transaction() as session:
+            await session.execute(text("SELECT 1"))
+    await engine.dispose()
