@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +91,29 @@ async def hazina_up(
 
 
 def free_ports() -> int:
-    """The first of four free ports in a row, out of the range the kernel gives to clients."""
-    for port in range(20_000 + os.getpid() % 5_000, 32_000, 4):
-        if all(_is_free(port + more) for more in range(4)):
+    """The first of four free ports in a row that no other process of this run is given, now or later."""
+    for port in _PORTS:
+        if all(_is_free(port + more) for more in range(PORTS_IN_A_ROW)):
             return port
     raise AssertionError("no four free ports in a row")
+
+
+def _own_ports() -> Iterator[int]:
+    """A range for each process of a split run, below the range that the kernel gives to clients.
+
+    Each port is offered once: between the check and its use another start could take it.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    start = FIRST_PORT + int(worker.removeprefix("gw")) % WORKERS_MAX * PORTS_EACH
+    offset = os.getpid() % (PORTS_EACH // PORTS_IN_A_ROW // 2) * PORTS_IN_A_ROW
+    yield from range(start + offset, start + PORTS_EACH, PORTS_IN_A_ROW)
+
+
+FIRST_PORT = 20_000
+PORTS_EACH = 3_000
+PORTS_IN_A_ROW = 4
+WORKERS_MAX = 4
+_PORTS = _own_ports()
 
 
 def _is_free(port: int) -> bool:

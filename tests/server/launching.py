@@ -61,6 +61,8 @@ class Launched:
 async def launched(data_dir: Path, through: Sequence[str] = ()) -> AsyncIterator[Launched]:
     """Start the launcher, by way of the command `through` if one is given."""
     process = await asyncio.create_subprocess_exec(
+        # Whoever runs the tests with nohup has every signal of a closed terminal ignored.
+        *("env", "--default-signal=HUP"),
         *through,
         sys.executable,
         str(LAUNCHER),
