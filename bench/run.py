@@ -61,18 +61,27 @@ def main(names: Sequence[str]) -> None:
     if unknown:
         sys.exit(f"There is no benchmark {unknown[0]}; there are: {', '.join(known)}.")
     began = perf_counter()
-    rows = uvloop.run(measure(names or known))
+    # Kept after each: a run that is ended early has measured something.
+    keep = _not_kept if names else _kept
+    rows = uvloop.run(measure(names or known, keep))
     print(f"\nin {perf_counter() - began:.0f} s:")
     for row in rows:
         print(_line(row))
     if not names:
-        write(rows, _settings(), COMMANDS)
         print(f"written to {LATEST}")
     if FAILED:
         sys.exit(f"not measured: {', '.join(FAILED)}")
 
 
-async def measure(names: Sequence[str]) -> list[Row]:
+def _kept(rows: Sequence[Row]) -> None:
+    write(rows, _settings(), COMMANDS)
+
+
+def _not_kept(_rows: Sequence[Row]) -> None:
+    """Some benchmarks alone are no result of the project."""
+
+
+async def measure(names: Sequence[str], keep: Callable[[Sequence[Row]], None]) -> list[Row]:
     task = asyncio.current_task()
     if task is not None:
         # As Ctrl-C does it: leave the blocks, so that what was started is stopped and its folders go.
@@ -84,9 +93,11 @@ async def measure(names: Sequence[str]) -> list[Row]:
         async with system() as running:
             for name in on_system:
                 rows.extend(await _measured(name, partial(ON_SYSTEM[name], running)))
+                keep(rows)
     for name in ALONE:
         if name in names:
             rows.extend(await _measured(name, ALONE[name]))
+            keep(rows)
     return rows
 
 
