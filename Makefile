@@ -22,7 +22,7 @@ run: $(STAMP)  ## start PostgreSQL, Redis, server, worker and provider sandbox, 
 	@exec $(BIN)/hazina up
 
 test: $(STAMP)  ## run the whole test suite on a real PostgreSQL and a real Redis
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --skip-covered --skip-empty
 	$(BIN)/coverage report --include='core/*,tenancy/*,tenant_db/*,resolvers/*' --fail-under=90 --format=total
 

@@ -20,8 +20,6 @@ from tests.faults.reckoning import Books
 from tests.faults.tills import Customer, Tills
 from tests.running import Running, hazina_up
 
-pytestmark = pytest.mark.xdist_group("whole_system")
-
 SEED: Final = 20_261_121
 TILLS: Final = 12
 POLL_S: Final = 0.5

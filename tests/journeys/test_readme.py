@@ -11,7 +11,6 @@ from tests.embedded import passable_folder
 from tests.running import Running, hazina_up
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-pytestmark = pytest.mark.xdist_group("whole_system")
 
 
 def blocks() -> list[str]:

@@ -14,7 +14,7 @@ from tests.running import Running
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.xdist_group("whole_system"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 BITES_WITHIN_S = 10.0
 POLL_S = 0.1

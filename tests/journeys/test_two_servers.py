@@ -20,7 +20,7 @@ from tests.running import Running, free_ports
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.xdist_group("whole_system"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 READY_WITHIN_S = 30.0
 POLL_S = 0.05

@@ -24,7 +24,7 @@ from tests.server.test_embedded_places import run_as, uids_of
 
 log = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.xdist_group("whole_system"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 SERVES_AGAIN_WITHIN_S = 30.0
 POLL_S = 0.05
