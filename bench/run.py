@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ from system import TIER, System, command, system
 from writing import initiate_payment, pgbench_command
 
 from server.embedded import SETTINGS
+
+ROOT: Final = Path(__file__).resolve().parent.parent
 
 Benchmark = Callable[[], Awaitable[list[Row]]]
 OnSystem = Callable[[System], Awaitable[list[Row]]]
@@ -48,7 +51,7 @@ COMMANDS: Final = {
     "system": " ".join(["python", *command("DATA_DIR", "PORT")[1:]]),
     "postgraphile": "NODE_ENV=production node bench/postgraphile.mjs SETTINGS",
     "load": "node bench/load.mjs SETTINGS (autocannon, 16 connections)",
-    "pgbench": " ".join(["pgbench", *pgbench_command("DATABASE", "SOCKET_DIR")[1:]]),
+    "pgbench": " ".join(["pgbench", *pgbench_command("DATABASE", "SOCKET_DIR")[1:]]).replace(f"{ROOT}/", ""),
     "migrate": "python -m server.cli migrate tenants",
 }
 UNITS_WIDTH: Final = 12
