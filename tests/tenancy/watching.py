@@ -27,6 +27,15 @@ class Watched:
             )
         )
 
+    async def count_at_work(self) -> int:
+        """Without those that were closed a moment ago: their backends take their time to end."""
+        return int(
+            await self.watcher.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'",
+                self.name,
+            )
+        )
+
     async def until_busy(self) -> None:
         """Wait until a statement of ours is running."""
         sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND state = 'active'"
@@ -48,5 +57,7 @@ class Watched:
 async def watched(watcher: asyncpg.Connection, budget: int, per_tenant: int = 4) -> AsyncIterator[Watched]:
     name = f"test-{secrets.token_hex(4)}"
     engines = TenantEngines(budget, per_tenant=per_tenant, application_name=name)
-    yield Watched(engines, name, watcher)
-    await engines.close()
+    try:
+        yield Watched(engines, name, watcher)
+    finally:
+        await engines.close()
