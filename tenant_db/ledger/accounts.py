@@ -46,7 +46,8 @@ class AccountPlan:
     code: str
     currency: Currency
     normal_side: NormalSide
-    custody: Custody | None = None
+    place: Holding | None = None
+    """Where the money of a holding, or of a part of one, lies."""
     store_id: UUID | None = None
     floor_minor: int | None = None
     ceiling_minor: int | None = None
@@ -54,18 +55,18 @@ class AccountPlan:
 
 def holding(place: Holding, currency: Currency) -> AccountPlan:
     """What lies at `place`."""
-    return AccountPlan(f"holding:{place.name}", currency, NormalSide.DEBIT, place.custody)
+    return AccountPlan(f"holding:{place.name}", currency, NormalSide.DEBIT, place)
 
 
 def available(store_id: UUID, place: Holding, currency: Currency) -> AccountPlan:
     """The part of a holding that belongs to one store; it can't be overdrawn at will."""
     code = f"store:{outside(Kind.STORE, store_id)}:available:{place.name}"
-    return AccountPlan(code, currency, NormalSide.CREDIT, place.custody, store_id, floor_minor=0)
+    return AccountPlan(code, currency, NormalSide.CREDIT, place, store_id, floor_minor=0)
 
 
 def suspense(place: Holding, currency: Currency) -> AccountPlan:
     """The part of a holding whose owner is not known yet. One for each holding: custodies never mix."""
-    return AccountPlan(f"suspense:{place.name}", currency, NormalSide.CREDIT, place.custody)
+    return AccountPlan(f"suspense:{place.name}", currency, NormalSide.CREDIT, place)
 
 
 def provider_fees(currency: Currency) -> AccountPlan:
@@ -136,7 +137,8 @@ def _values(plan: AccountPlan) -> dict[str, Any]:
         "currency": plan.currency,
         "shard": SHARD,
         "normal_side": plan.normal_side.value,
-        "custody": None if plan.custody is None else plan.custody.value,
+        "custody": None if plan.place is None else plan.place.custody.value,
+        "holding": None if plan.place is None else plan.place.name,
         "store_id": plan.store_id,
         "floor_minor": plan.floor_minor,
         "ceiling_minor": plan.ceiling_minor,

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from core.clock import utc_now
 from core.ids import new_id
 from core.money import Money
 from tenancy.idempotency import IdempotencyKeyReused
@@ -119,10 +118,8 @@ def _movement(new: NewTransfer) -> Movement:
 
 
 def _transfer(new: NewTransfer) -> Transfer:
-    now = utc_now()
     return Transfer(
         id=new_id(),
-        created_at=now,
         source_id=new.source_id,
         destination_id=new.destination_id,
         amount_minor=new.amount.minor,
@@ -130,7 +127,7 @@ def _transfer(new: NewTransfer) -> Transfer:
         kind=new.kind.value,
         reference=new.reference,
         idempotency_key=new.idempotency_key,
-        effective_at=new.effective_at or now,
+        effective_at=new.effective_at,
         reverses_id=new.reverses_id,
         details=dict(new.details),
     )

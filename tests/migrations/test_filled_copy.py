@@ -32,9 +32,10 @@ async def test_a_filled_tenant_comes_through_every_migration_unchanged(postgres:
                 side,
             )
         await connection.execute(
-            "INSERT INTO ledger_transfers (id, created_at, source_id, destination_id, amount_minor, currency,"
-            " kind, reference, idempotency_key, effective_at, details)"
-            " VALUES ($1, $2, $3, $4, repeat('9', 38)::numeric, 'KES', 'sale', 'r', 'k', $2, '{}')",
+            "INSERT INTO ledger_transfers (id, created_at, source_id, destination_id, source_sequence,"
+            " destination_sequence, amount_minor, currency, kind, reference, idempotency_key, effective_at,"
+            " details) VALUES ($1, $2, $3, $4, 1, 1, repeat('9', 38)::numeric, 'KES', 'sale', 'r', 'k', $2,"
+            " '{}')",
             transfer,
             NOW,
             source,

@@ -15,8 +15,6 @@ CHANGEABLE = (
     "customers",
     "idempotency_records",
     "inbox",
-    "ledger_accounts",
-    "ledger_holds",
     "outbox",
     "payment_confirmations",
     "payments",
@@ -25,6 +23,7 @@ CHANGEABLE = (
     "sealed_secrets",
     "stores",
 )
+NEVER_DELETED = ("ledger_accounts", "ledger_holds")
 INSERT_ONLY = ("audit_log", "ledger_entries", "ledger_transfers", "payment_events")
 
 
@@ -279,6 +278,7 @@ def _ledger_accounts() -> None:
         sa.Column("shard", sa.Integer(), nullable=False),
         sa.Column("normal_side", sa.Text(), nullable=False),
         sa.Column("custody", sa.Text(), nullable=True),
+        sa.Column("holding", sa.Text(), nullable=True),
         sa.Column("store_id", sa.Uuid(), nullable=True),
         sa.Column("floor_minor", sa.Numeric(38, 0), nullable=True),
         sa.Column("ceiling_minor", sa.Numeric(38, 0), nullable=True),
@@ -307,6 +307,7 @@ def _ledger_accounts() -> None:
 
 
 def _index_ledger_accounts() -> None:
+    op.create_index(op.f("ix_ledger_accounts_holding"), "ledger_accounts", ["holding"], unique=False)
     op.create_index("ix_ledger_accounts_page", "ledger_accounts", ["created_at", "id"], unique=False)
     op.create_index(op.f("ix_ledger_accounts_store_id"), "ledger_accounts", ["store_id"], unique=False)
 
@@ -338,14 +339,20 @@ def _ledger_holds() -> None:
         sa.Column("destination_id", sa.Uuid(), nullable=False),
         sa.Column("amount_minor", sa.Numeric(38, 0), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
         sa.Column("idempotency_key", sa.Text(), nullable=False),
+        sa.Column("details", JSONB(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("posted_minor", sa.Numeric(38, 0), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'posted', 'voided', 'expired')", name=op.f("ck_ledger_holds_state_known")
+        ),
+        sa.CheckConstraint(
+            "kind IN ('sale', 'payout', 'fee', 'refund', 'adjustment', 'reversal', 'transfer', 'reward')",
+            name=op.f("ck_ledger_holds_kind_known"),
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_ledger_holds_amount_positive")),
         sa.CheckConstraint(
@@ -360,6 +367,12 @@ def _ledger_holds() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_holds")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_ledger_holds_idempotency_key")),
     )
+    _index_ledger_holds()
+
+
+def _index_ledger_holds() -> None:
+    op.create_index("ix_ledger_holds_page", "ledger_holds", ["created_at", "id"], unique=False)
+    op.create_index(op.f("ix_ledger_holds_reference"), "ledger_holds", ["reference"], unique=False)
     op.create_index(op.f("ix_ledger_holds_destination_id"), "ledger_holds", ["destination_id"], unique=False)
     op.create_index(
         "ix_ledger_holds_due",
@@ -466,6 +479,8 @@ def _ledger_transfers() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("source_id", sa.Uuid(), nullable=False),
         sa.Column("destination_id", sa.Uuid(), nullable=False),
+        sa.Column("source_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("destination_sequence", sa.BigInteger(), nullable=False),
         sa.Column("amount_minor", sa.Numeric(38, 0), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -487,16 +502,6 @@ def _ledger_transfers() -> None:
         ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_ledger_transfers_amount_positive")),
         sa.CheckConstraint("source_id <> destination_id", name=op.f("ck_ledger_transfers_two_accounts")),
-        sa.ForeignKeyConstraint(
-            ["destination_id"], ["ledger_accounts.id"], name=op.f("fk_ledger_transfers_destination_id")
-        ),
-        sa.ForeignKeyConstraint(["hold_id"], ["ledger_holds.id"], name=op.f("fk_ledger_transfers_hold_id")),
-        sa.ForeignKeyConstraint(
-            ["reverses_id"], ["ledger_transfers.id"], name=op.f("fk_ledger_transfers_reverses_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["source_id"], ["ledger_accounts.id"], name=op.f("fk_ledger_transfers_source_id")
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_transfers")),
         sa.UniqueConstraint("idempotency_key", name=op.f("uq_ledger_transfers_idempotency_key")),
     )
@@ -504,12 +509,28 @@ def _ledger_transfers() -> None:
 
 
 def _index_ledger_transfers() -> None:
+    for name, columns in (
+        ("ix_ledger_transfers_page", ["created_at", "id"]),
+        ("ix_ledger_transfers_source", ["source_id", "created_at"]),
+        ("ix_ledger_transfers_destination", ["destination_id", "created_at"]),
+        ("ix_ledger_transfers_kind", ["kind", "created_at"]),
+        (op.f("ix_ledger_transfers_reference"), ["reference"]),
+    ):
+        op.create_index(name, "ledger_transfers", columns, unique=False)
     op.create_index(
-        op.f("ix_ledger_transfers_destination_id"), "ledger_transfers", ["destination_id"], unique=False
+        "ix_ledger_transfers_hold_id",
+        "ledger_transfers",
+        ["hold_id"],
+        unique=False,
+        postgresql_where=sa.text("hold_id IS NOT NULL"),
     )
-    op.create_index(op.f("ix_ledger_transfers_hold_id"), "ledger_transfers", ["hold_id"], unique=False)
-    op.create_index("ix_ledger_transfers_page", "ledger_transfers", ["created_at", "id"], unique=False)
-    op.create_index(op.f("ix_ledger_transfers_source_id"), "ledger_transfers", ["source_id"], unique=False)
+    op.create_index(
+        "ix_ledger_transfers_transaction_id",
+        "ledger_transfers",
+        ["transaction_id"],
+        unique=False,
+        postgresql_using="brin",
+    )
     op.create_index(
         "uq_ledger_transfers_reverses_id",
         "ledger_transfers",
@@ -590,25 +611,16 @@ def _payment_events() -> None:
 def _ledger_entries() -> None:
     op.create_table(
         "ledger_entries",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("transfer_id", sa.Uuid(), nullable=False),
-        sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("side", sa.Text(), nullable=False),
         sa.Column("amount_minor", sa.Numeric(38, 0), nullable=False),
         sa.Column("balance_before_minor", sa.Numeric(38, 0), nullable=False),
         sa.Column("balance_after_minor", sa.Numeric(38, 0), nullable=False),
         sa.CheckConstraint("side IN ('debit', 'credit')", name=op.f("ck_ledger_entries_side_known")),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["ledger_accounts.id"], name=op.f("fk_ledger_entries_account_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["transfer_id"], ["ledger_transfers.id"], name=op.f("fk_ledger_entries_transfer_id")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entries")),
-        sa.UniqueConstraint("account_id", "sequence", name=op.f("uq_ledger_entries_account_id_sequence")),
-        sa.UniqueConstraint("transfer_id", "side", name=op.f("uq_ledger_entries_transfer_id_side")),
+        sa.PrimaryKeyConstraint("account_id", "sequence", name=op.f("pk_ledger_entries")),
     )
 
 
@@ -637,6 +649,8 @@ def _grant() -> None:
     op.execute("GRANT USAGE ON SCHEMA public TO hazina_tenant")
     for table in CHANGEABLE:
         op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO hazina_tenant")
+    for table in NEVER_DELETED:
+        op.execute(f"GRANT SELECT, INSERT, UPDATE ON {table} TO hazina_tenant")
     for table in INSERT_ONLY:
         op.execute(f"GRANT SELECT, INSERT ON {table} TO hazina_tenant")
     op.execute("GRANT SELECT ON identity, alembic_version TO hazina_tenant")
