@@ -95,7 +95,7 @@ async def test_evicting_closes_what_is_idle_now_and_what_is_busy_later(
             await watch.engines.evict(refs[0].id)
 
             assert await leased.ready.fetchval("SELECT 1") == 1
-            assert await watch.count() == 1
+            await watch.until_left(1)
         await watch.until_left(0)
 
 
@@ -107,7 +107,7 @@ async def test_what_nobody_uses_is_closed(watcher: asyncpg.Connection, refs: lis
 
         await watch.engines.close_idle_since(after_the_first)
 
-        assert await watch.count() == 1
+        await watch.until_left(1)
         assert await watch.pids(refs[1]) == kept
 
 

@@ -54,7 +54,7 @@ async def test_a_full_budget_closes_the_connection_that_is_idle_for_longest(
 
         await watch.pids(newest)
 
-        assert await watch.count() == 2
+        await watch.until_left(2)
         assert await watch.pids(older) == kept
 
 
@@ -102,7 +102,7 @@ async def test_where_all_are_busy_a_late_comer_is_refused_after_half_a_second(
             await asyncio.create_task(watch.pids(refs[1]))
 
         assert refusal.value.retry_after_s == 1
-        assert 0.4 < monotonic() - began < 3
+        assert 0.4 < monotonic() - began < 10
 
 
 async def test_who_waits_is_served_in_the_order_they_came(
