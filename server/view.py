@@ -79,7 +79,7 @@ class ViewOptions:
     """Development only; the page loads GraphiQL from a public CDN."""
     is_origin_allowed: IsOriginAllowed = lambda _origin: False
     """Which browser origins may open a WebSocket, beside our own."""
-    recheck_s: float = 4.0
+    recheck_s: float = 3.0
     """How often an open connection's caller is looked up again. A proof may be 5 s old by then, and a
     revocation has to bite within 10 s."""
     comment_s: float = 15.0

@@ -23,7 +23,7 @@ from tenancy.errors import NotSignedIn
 
 ALGORITHM: Final = "EdDSA"
 ACCESS_TOKEN_LIFE: Final = timedelta(minutes=15)
-RECHECK_S: Final = 5.0
+RECHECK_S: Final = 4.0
 """How long a verified token is believed before its user, role or key is looked up again."""
 CACHED_TOKENS_MAX: Final = 20_000
 KEYS_REFRESH_S: Final = 60.0
