@@ -59,7 +59,10 @@ class Stream:
         return self._waiting.pop(next(iter(self._waiting)))
 
     def offer(self, notice: Notice) -> None:
-        """Keep a notice of ours until it is read, in place of an older one of the same thing."""
+        """Keep a notice of ours until it is read, in place of an older one of the same thing.
+
+        What notices list, such as the accounts of a posting, adds up until it is read.
+        """
         if notice.topic not in self._topics:
             return
         key = (notice.topic, notice.payload.get("id"))
@@ -67,8 +70,12 @@ class Stream:
             self.resync()
             return
         # One that comes again goes to the end: a busy thing must not hide the others.
-        self._waiting.pop(key, None)
-        self._waiting[key] = notice
+        earlier = self._waiting.pop(key, None)
+        told = notice if earlier is None else _together(earlier, notice)
+        if any(isinstance(listed, list) and len(listed) > WAITING_MAX for listed in told.payload.values()):
+            self.resync()
+            return
+        self._waiting[key] = told
         self._woken.set()
 
     def resync(self) -> None:
@@ -80,6 +87,15 @@ class Stream:
         """Let the reader's loop end once it has read what waits."""
         self._is_over = True
         self._woken.set()
+
+
+def _together(earlier: Notice, later: Notice) -> Notice:
+    payload = dict(later.payload)
+    for name, listed in later.payload.items():
+        before = earlier.payload.get(name)
+        if isinstance(listed, list) and isinstance(before, list):
+            payload[name] = list(dict.fromkeys([*before, *listed]))
+    return Notice(later.topic, payload)
 
 
 class Feed:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from tenancy.sessions import TenantSession
+from tenant_db.ledger.feeding import tell
 from tenant_db.ledger.models import Transfer
 from tenant_db.ledger.rules import AccountState, NewEntry, NormalSide, Outcome
 
@@ -55,7 +56,7 @@ SELECT instant FROM now
 async def record(session: TenantSession, transfers: Sequence[Transfer], outcome: Outcome) -> None:
     """Write transfers in the order of the outcome's movements, and tell them when they were recorded.
 
-    The caller holds every account's lock.
+    The caller holds every account's lock. Subscribers are told after the commit.
     """
     for entry in outcome.entries:
         transfer = transfers[entry.movement]
@@ -72,6 +73,7 @@ async def record(session: TenantSession, transfers: Sequence[Transfer], outcome:
     for transfer in transfers:
         transfer.created_at = instant
         transfer.effective_at = transfer.effective_at or instant
+    tell(session, outcome.accounts)
 
 
 def _transfer_columns(transfers: Sequence[Transfer]) -> dict[str, list[Any]]:

@@ -51,7 +51,13 @@ OF_THE_PLATFORM: Final = {
 JOBS: Final = OF_TENANTS | OF_THE_PLATFORM
 """Every kind of job: what its payload names, as one of the victim's things."""
 
-TOPICS: Final = {"payment:": "payment", "payments": None, "channel:": "channel", "tenant": None}
+TOPICS: Final = {
+    "payment:": "payment",
+    "payments": None,
+    "channel:": "channel",
+    "tenant": None,
+    "ledger": None,
+}
 """Every topic of a feed: whose id follows it. `resync` never leaves its process."""
 ROOMS: Final = (
     "core",

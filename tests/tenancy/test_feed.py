@@ -64,6 +64,24 @@ async def test_of_one_thing_only_the_latest_waits() -> None:
     ]
 
 
+async def test_what_waiting_notices_list_adds_up() -> None:
+    stream = Stream({"ledger"})
+    for accounts in (["a"], ["b", "a"], ["c"]):
+        stream.offer(Notice("ledger", {"accounts": accounts}))
+    stream.end()
+
+    assert [notice.payload async for notice in stream] == [{"accounts": ["a", "b", "c"]}]
+
+
+async def test_lists_that_grow_too_long_become_one_resync() -> None:
+    stream = Stream({"ledger"})
+    for number in range(WAITING_MAX + 1):
+        stream.offer(Notice("ledger", {"accounts": [str(number)]}))
+    stream.end()
+
+    assert [notice async for notice in stream] == [RESYNC]
+
+
 async def test_a_stream_that_nobody_reads_keeps_one_resync() -> None:
     stream = Stream({"payments"})
     for number in range(WAITING_MAX + 1):
