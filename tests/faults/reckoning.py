@@ -107,7 +107,7 @@ class Books:
         assert balances.get("suspense", 0) == 0
         wrong = await self.tenant.fetch(
             "SELECT a.code FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account_id = a.id"
-            " GROUP BY a.id HAVING count(e.id) <> a.entry_count"
+            " GROUP BY a.id HAVING count(e.sequence) <> a.entry_count"
             " OR coalesce(sum(e.amount_minor) FILTER (WHERE e.side = 'debit'), 0) <> a.posted_debits_minor"
             " OR coalesce(sum(e.amount_minor) FILTER (WHERE e.side = 'credit'), 0) <> a.posted_credits_minor"
         )
