@@ -1,21 +1,19 @@
-"""Ledger accounts: their codes, opened on demand, locked in the order of their ids."""
+"""Ledger accounts: their codes, opened on demand."""
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from core.clock import utc_now
 from core.currency import Currency
 from core.ids import Kind, new_id, outside
 from tenancy.sessions import TenantSession
-from tenant_db.ledger.errors import AccountUnknown
 from tenant_db.ledger.models import LedgerAccount
-from tenant_db.ledger.rules import AccountState, Custody, NormalSide
+from tenant_db.ledger.rules import Custody, NormalSide
 
 SHARD = 0
 """Which part of a split system account is used; all are whole until their load asks for more."""
@@ -97,24 +95,6 @@ async def open_accounts(session: TenantSession, *plans: AccountPlan) -> list[UUI
     return [known[_name(plan)] for plan in plans]
 
 
-async def lock_accounts(session: TenantSession, ids: AbstractSet[UUID]) -> dict[UUID, AccountState]:
-    """Lock accounts in the order of their ids until the transaction ends, and read their counters.
-
-    Whoever posts more than once in a transaction locks everything here first: two calls in
-    different orders can deadlock.
-
-    Raises:
-        AccountUnknown: one of the ids names no account here.
-    """
-    found = await session.execute(
-        select(*_STATE).where(LedgerAccount.id.in_(ids)).order_by(LedgerAccount.id).with_for_update()
-    )
-    accounts = {row.id: _state(row) for row in found}
-    if len(accounts) != len(ids):
-        raise AccountUnknown
-    return accounts
-
-
 async def _ids(session: TenantSession, plans: Sequence[AccountPlan]) -> Mapping[tuple[str, Currency], UUID]:
     names = [(plan.code, plan.currency, SHARD) for plan in plans]
     found = await session.execute(
@@ -143,24 +123,3 @@ def _values(plan: AccountPlan) -> dict[str, Any]:
         "floor_minor": plan.floor_minor,
         "ceiling_minor": plan.ceiling_minor,
     }
-
-
-_STATE = (
-    LedgerAccount.id,
-    LedgerAccount.code,
-    LedgerAccount.currency,
-    LedgerAccount.normal_side,
-    LedgerAccount.floor_minor,
-    LedgerAccount.ceiling_minor,
-    LedgerAccount.posted_debits_minor,
-    LedgerAccount.posted_credits_minor,
-    LedgerAccount.pending_debits_minor,
-    LedgerAccount.pending_credits_minor,
-    LedgerAccount.entry_count,
-    LedgerAccount.closed_at,
-)
-
-
-def _state(row: Row[*tuple[Any, ...]]) -> AccountState:
-    values = row._asdict()
-    return AccountState(**{**values, "normal_side": NormalSide(row.normal_side)})

@@ -2,21 +2,19 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
-
-from core.ids import Kind, outside
-from core.money import Money
-from tenancy.idempotency import IdempotencyKeyReused
 from tenancy.sessions import TenantSession
-from tenant_db.ledger.errors import AlreadyReversed, NotReversible, TransferUnknown
-from tenant_db.ledger.models import Transfer
-from tenant_db.ledger.posting import NewTransfer, post
-from tenant_db.ledger.rules import Overdraft, TransferKind
+from tenant_db.ledger.book import Book, reversal_key
+from tenant_db.ledger.commands import Reverse
+from tenant_db.ledger.errors import TransferUnknown
+from tenant_db.ledger.locking import lock_known_accounts, transfers_by_id, transfers_by_key
+from tenant_db.ledger.recording import record
+from tenant_db.ledger.results import Posted
+from tenant_db.ledger.rules import Overdraft
 
 
 async def reverse(
     session: TenantSession, transfer_id: UUID, reason: str, overdraft: Overdraft = Overdraft.REFUSED
-) -> Transfer:
+) -> Posted:
     """Move the whole amount of a transfer back. The same again, with the same reason, changes nothing.
 
     `overdraft` is allowed where a provider took the money back whether it is still there or not.
@@ -28,23 +26,14 @@ async def reverse(
         InsufficientFunds: what it brought was spent since.
         AccountClosed: an account takes no entries any more.
     """
-    original = await session.scalar(select(Transfer).where(Transfer.id == transfer_id))
-    if original is None:
+    command = Reverse(transfer_id, reason, overdraft)
+    found = await transfers_by_id(session, [transfer_id])
+    if not found:
         raise TransferUnknown
-    if original.kind == TransferKind.REVERSAL:
-        raise NotReversible(outside(Kind.TRANSFER, transfer_id))
-    undoing = NewTransfer(
-        source_id=original.destination_id,
-        destination_id=original.source_id,
-        amount=Money(original.amount_minor, original.currency),
-        kind=TransferKind.REVERSAL,
-        reference=original.reference,
-        idempotency_key=f"reversal:{transfer_id}",
-        reverses_id=transfer_id,
-        overdraft=overdraft,
-        details={"reason": reason},
-    )
-    try:
-        return await post(session, undoing)
-    except IdempotencyKeyReused as taken:
-        raise AlreadyReversed(outside(Kind.TRANSFER, transfer_id)) from taken
+    (original,) = found
+    accounts = await lock_known_accounts(session, {original.source_id, original.destination_id})
+    book = Book(accounts, await transfers_by_key(session, [reversal_key(transfer_id)]))
+    posted = book.reverse(original, command)
+    if book.is_changed:
+        await record(session, book)
+    return posted

@@ -1,14 +1,22 @@
 """The arithmetic of the books: what a movement does to an account, and when it is refused. Pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from core.currency import Currency
-from core.money import CurrencyMismatch, Money
-from tenant_db.ledger.errors import AccountClosed, CeilingExceeded, InsufficientFunds
+from tenant_db.ledger.errors import (
+    AccountClosed,
+    AmountTooLarge,
+    CeilingExceeded,
+    CustodyMixed,
+    InsufficientFunds,
+)
+from tenant_db.ledger.limits import COUNTER_LIMIT
+
+HOLDING_PREFIX: Final = "holding:"
 
 
 class NormalSide(StrEnum):
@@ -46,14 +54,28 @@ class Overdraft(StrEnum):
     """For what nobody here decides: a chargeback, a provider's reversal or its fee."""
 
 
-@dataclass(frozen=True, slots=True)
+class Origin(StrEnum):
+    """Who asks for a posting."""
+
+    SYSTEM = "system"
+    """A settlement, refund or payout: it follows money that moves outside."""
+    PEOPLE = "people"
+    """Staff and their programs, through the API: nothing moves outside, so custody must stay as it is."""
+
+
+@dataclass(slots=True)
 class AccountState:
-    """An account's counters at one moment, in minor units of its currency."""
+    """An account's counters in one transaction, in minor units of its currency. Changed in place.
+
+    Guards come before writes: a write is never refused.
+    """
 
     id: UUID
     code: str
     currency: Currency
     normal_side: NormalSide
+    custody: Custody | None
+    holding: str | None
     floor_minor: int | None
     ceiling_minor: int | None
     posted_debits_minor: int
@@ -66,135 +88,91 @@ class AccountState:
     @property
     def posted_minor(self) -> int:
         """The final balance, on the normal side."""
-        return self._net(self.posted_debits_minor, self.posted_credits_minor)
+        net = self.posted_debits_minor - self.posted_credits_minor
+        return net if self.normal_side is NormalSide.DEBIT else -net
 
     @property
     def reserved_minor(self) -> int:
         """What pending holds will take, once posted."""
-        return self._falling(self.pending_debits_minor, self.pending_credits_minor)
+        if self.normal_side is NormalSide.DEBIT:
+            return self.pending_credits_minor
+        return self.pending_debits_minor
 
     @property
     def incoming_minor(self) -> int:
         """What pending holds will bring, once posted."""
-        return self._falling(self.pending_credits_minor, self.pending_debits_minor)
+        if self.normal_side is NormalSide.DEBIT:
+            return self.pending_debits_minor
+        return self.pending_credits_minor
 
     @property
     def available_minor(self) -> int:
         """What can still be taken: holds count as spent, what they would bring does not count yet."""
         return self.posted_minor - self.reserved_minor
 
-    def moved(self, side: NormalSide, amount_minor: int, overdraft: Overdraft) -> "AccountState":
-        """The account after one entry.
+    def guard(self, side: NormalSide, amount_minor: int, overdraft: Overdraft) -> None:
+        """Refuse an entry, or a hold that would make one.
 
         Raises:
             AccountClosed: it takes no entries any more.
+            AmountTooLarge: a counter would have more than 38 digits.
             InsufficientFunds: it would fall below its floor, and may not.
             CeilingExceeded: it would rise above its ceiling, what is pending included.
         """
         if self.closed_at is not None:
             raise AccountClosed(self.code)
-        debit = amount_minor if side is NormalSide.DEBIT else 0
-        after = replace(
-            self,
-            posted_debits_minor=self.posted_debits_minor + debit,
-            posted_credits_minor=self.posted_credits_minor + amount_minor - debit,
-            entry_count=self.entry_count + 1,
-        )
+        counted = self.posted_debits_minor + self.pending_debits_minor
+        if side is NormalSide.CREDIT:
+            counted = self.posted_credits_minor + self.pending_credits_minor
+        if counted + amount_minor >= COUNTER_LIMIT:
+            raise AmountTooLarge(self.code)
         if side is self.normal_side:
-            _guard_ceiling(after)
-        elif overdraft is Overdraft.REFUSED:
-            _guard_floor(self, after)
-        return after
+            self._guard_ceiling(amount_minor)
+        elif self.floor_minor is not None and overdraft is Overdraft.REFUSED:
+            self._guard_floor(self.floor_minor, amount_minor)
 
-    def _net(self, debits: int, credits_: int) -> int:
-        return debits - credits_ if self.normal_side is NormalSide.DEBIT else credits_ - debits
+    def write(self, side: NormalSide, amount_minor: int) -> tuple[int, int, int]:
+        """Make an entry; gives its sequence, and the balance before and after it."""
+        before = self.posted_minor
+        if side is NormalSide.DEBIT:
+            self.posted_debits_minor += amount_minor
+        else:
+            self.posted_credits_minor += amount_minor
+        self.entry_count += 1
+        after = before + amount_minor if side is self.normal_side else before - amount_minor
+        return self.entry_count, before, after
 
-    def _falling(self, debits: int, credits_: int) -> int:
-        return credits_ if self.normal_side is NormalSide.DEBIT else debits
+    def reserve(self, side: NormalSide, amount_minor: int) -> None:
+        """Count a hold as pending; a negative amount lets it go."""
+        if side is NormalSide.DEBIT:
+            self.pending_debits_minor += amount_minor
+        else:
+            self.pending_credits_minor += amount_minor
 
+    def _guard_floor(self, floor_minor: int, amount_minor: int) -> None:
+        left = self.available_minor - floor_minor
+        if amount_minor > left:
+            raise InsufficientFunds(self.code, left, self.currency)
 
-def _guard_floor(before: AccountState, after: AccountState) -> None:
-    if after.floor_minor is not None and after.available_minor < after.floor_minor:
-        left = before.available_minor - after.floor_minor
-        raise InsufficientFunds(after.code, left, after.currency)
-
-
-def _guard_ceiling(after: AccountState) -> None:
-    expected = after.posted_minor + after.incoming_minor
-    if after.ceiling_minor is not None and expected > after.ceiling_minor:
-        raise CeilingExceeded(after.code, after.ceiling_minor, after.currency)
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """An amount on its way from one account to another."""
-
-    source_id: UUID
-    destination_id: UUID
-    amount: Money
-    overdraft: Overdraft
-
-
-@dataclass(frozen=True, slots=True)
-class NewEntry:
-    """One account's side of a movement, with the balance it found and the one it left."""
-
-    movement: int
-    """Which of the movements, counted from 0."""
-    account_id: UUID
-    sequence: int
-    side: NormalSide
-    amount_minor: int
-    balance_before_minor: int
-    balance_after_minor: int
+    def _guard_ceiling(self, amount_minor: int) -> None:
+        if self.ceiling_minor is None:
+            return
+        if self.posted_minor + self.incoming_minor + amount_minor > self.ceiling_minor:
+            raise CeilingExceeded(self.code, self.ceiling_minor, self.currency)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What movements come to: the accounts afterwards, and an entry for each side of each."""
+def guard_custody(source: AccountState, destination: AccountState) -> None:
+    """Refuse a posting by people that would say that somebody else holds the money.
 
-    accounts: Mapping[UUID, AccountState]
-    entries: Sequence[NewEntry]
-
-
-def carry_out(accounts: Mapping[UUID, AccountState], movements: Sequence[Movement]) -> Outcome:
-    """Apply movements one after another; the source is debited, the destination credited.
-
-    `accounts` holds every account that is named, and is left as it is.
+    What a holding has changes only when money moves outside, so only its parts can be posted against
+    each other where the platform is the custodian.
 
     Raises:
-        CurrencyMismatch: an account holds a currency other than the movement's.
-        LedgerRefusal: the first movement that its accounts refuse, as `AccountState.moved` says.
+        CustodyMixed: tenant and platform custody would mix, or the platform's part of a holding with
+            anything but another part of it.
     """
-    now = dict(accounts)
-    entries = []
-    for number, movement in enumerate(movements):
-        for side, account_id in (
-            (NormalSide.DEBIT, movement.source_id),
-            (NormalSide.CREDIT, movement.destination_id),
-        ):
-            before = now[account_id]
-            after = now[account_id] = _step(before, side, movement)
-            entries.append(_entry(number, side, movement, before, after))
-    touched = {entry.account_id for entry in entries}
-    return Outcome({id_: now[id_] for id_ in touched}, entries)
-
-
-def _step(account: AccountState, side: NormalSide, movement: Movement) -> AccountState:
-    if account.currency is not movement.amount.currency:
-        raise CurrencyMismatch(account.currency, movement.amount.currency)
-    return account.moved(side, movement.amount.minor, movement.overdraft)
-
-
-def _entry(
-    number: int, side: NormalSide, movement: Movement, before: AccountState, after: AccountState
-) -> NewEntry:
-    return NewEntry(
-        movement=number,
-        account_id=before.id,
-        sequence=after.entry_count,
-        side=side,
-        amount_minor=movement.amount.minor,
-        balance_before_minor=before.posted_minor,
-        balance_after_minor=after.posted_minor,
-    )
+    if source.custody is not Custody.PLATFORM and destination.custody is not Custody.PLATFORM:
+        return
+    is_within = source.custody is destination.custody and source.holding == destination.holding
+    if not is_within or any(end.code.startswith(HOLDING_PREFIX) for end in (source, destination)):
+        raise CustodyMixed(source.code, destination.code)

@@ -23,13 +23,14 @@ from tenant_db.ledger.errors import (
 )
 from tenant_db.ledger.models import LedgerAccount, Transfer
 from tenant_db.ledger.posting import NewTransfer, post, post_linked
+from tenant_db.ledger.results import Posted
 from tenant_db.ledger.rules import NormalSide, Overdraft, TransferKind
 from tests.factories.ledger import balance_of, entries_of, make_account, sale
 from tests.racing import race
 
 
-def post_in(tenant: Tenant, new: NewTransfer) -> Callable[[], Awaitable[Transfer]]:
-    async def posting() -> Transfer:
+def post_in(tenant: Tenant, new: NewTransfer) -> Callable[[], Awaitable[Posted]]:
+    async def posting() -> Posted:
         async with tenant.transaction() as session:
             return await post(session, new)
 
@@ -80,7 +81,7 @@ async def test_ten_rivals_with_one_key_move_the_money_once(tenant: Tenant) -> No
 
     results = await race(tenant, barrier, [post_in(tenant, sale(source, target)) for _ in range(10)])
 
-    assert len({result.id for result in results if isinstance(result, Transfer)}) == 1
+    assert len({result.id for result in results if isinstance(result, Posted)}) == 1
     assert not [result for result in results if isinstance(result, BaseException)]
     assert await balance_of(tenant, target) == 1_250
 
@@ -108,7 +109,7 @@ async def test_rivals_for_the_last_shilling_have_one_winner(tenant: Tenant) -> N
         tenant, barrier, [post_in(tenant, sale(store, out, 100, f"out:{number}")) for number in range(8)]
     )
 
-    assert len([result for result in results if isinstance(result, Transfer)]) == 1
+    assert len([result for result in results if isinstance(result, Posted)]) == 1
     assert len([result for result in results if isinstance(result, InsufficientFunds)]) == 7
     assert await balance_of(tenant, store) == 0
 

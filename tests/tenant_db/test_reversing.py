@@ -8,15 +8,16 @@ from sqlalchemy import select
 from core.ids import new_id
 from tenancy.sessions import Tenant
 from tenant_db.ledger.errors import AlreadyReversed, InsufficientFunds, NotReversible, TransferUnknown
-from tenant_db.ledger.models import LedgerAccount, Transfer
+from tenant_db.ledger.models import LedgerAccount
 from tenant_db.ledger.posting import post
+from tenant_db.ledger.results import Posted
 from tenant_db.ledger.reversing import reverse
 from tenant_db.ledger.rules import NormalSide, Overdraft
 from tests.factories.ledger import balance_of, make_account, sale
 from tests.racing import race
 
 
-async def sold(tenant: Tenant) -> tuple[Transfer, UUID, UUID]:
+async def sold(tenant: Tenant) -> tuple[Posted, UUID, UUID]:
     source = await make_account(tenant, "holding:one", side=NormalSide.DEBIT)
     target = await make_account(tenant, "store:one:available:one", floor_minor=0)
     async with tenant.transaction() as session:
@@ -25,7 +26,7 @@ async def sold(tenant: Tenant) -> tuple[Transfer, UUID, UUID]:
 
 async def reversed_in(
     tenant: Tenant, id_: UUID, reason: str = "mistake", overdraft: Overdraft = Overdraft.REFUSED
-) -> Transfer:
+) -> Posted:
     async with tenant.transaction() as session:
         return await reverse(session, id_, reason, overdraft)
 
@@ -46,7 +47,7 @@ async def test_rivals_reverse_once(tenant: Tenant) -> None:
 
     results = await race(tenant, barrier, [lambda: reversed_in(tenant, transfer.id)] * 6)
 
-    assert len({result.id for result in results if isinstance(result, Transfer)}) == 1
+    assert len({result.id for result in results if isinstance(result, Posted)}) == 1
     assert await balance_of(tenant, target) == 0
 
 
