@@ -49,3 +49,6 @@ PROVIDER_SECONDS: Final = Histogram(
 HOOKS: Final = Counter(
     "hazina_hooks_total", "Messages of providers, by what became of them", ["purpose", "result"]
 )
+FINDINGS: Final = Counter(
+    "hazina_findings_total", "Discrepancies in books, seen for the first time", ["kind"]
+)

@@ -11,6 +11,8 @@ from tenant_db.inbox.models import TenantInbox
 from tenant_db.ledger.models import Entry, Hold, LedgerAccount, Transfer
 from tenant_db.outbox.models import TenantOutbox
 from tenant_db.payments.models import Confirmation, Payment, PaymentEvent
+from tenant_db.reconciliation.models import Finding, Reconciliation
+from tenant_db.statements.models import MatchedTransfer, StatementImport, StatementLine, StatementMatch
 from tenant_db.stores.models import Store
 
 __all__ = [
@@ -18,14 +20,20 @@ __all__ = [
     "Confirmation",
     "Customer",
     "Entry",
+    "Finding",
     "Hold",
     "Identity",
     "LedgerAccount",
+    "MatchedTransfer",
     "Payment",
     "PaymentEvent",
     "ProviderAccount",
     "ProviderCall",
+    "Reconciliation",
     "SealedSecret",
+    "StatementImport",
+    "StatementLine",
+    "StatementMatch",
     "Store",
     "TenantAudit",
     "TenantIdempotency",

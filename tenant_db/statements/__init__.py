@@ -1,0 +1,1 @@
+"""What providers' statements say, line by line, beside what the books say."""

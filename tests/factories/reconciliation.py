@@ -1,0 +1,55 @@
+"""Books broken on purpose, in ways that the software itself can't, and what a check says of them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from core.clock import utc_now
+from tenancy.sessions import Tenant
+from tenant_db.payments.models import Payment
+from tenant_db.payments.rules import Paid
+from tenant_db.payments.settling import Callback, settle_by_callback
+from tenant_db.reconciliation.models import Finding, Reconciliation
+from tenant_db.reconciliation.reconciling import NewReconciliation, plan, reconcile
+from tenant_db.reconciliation.rules import AskedBy
+from tests.databases import PostgresServer
+from tests.factories.payments import AMOUNT, Shop, checkout_id, pend
+
+
+async def check(tenant: Tenant, store_id: UUID | None) -> Reconciliation:
+    """Reconcile a store, or what all stores share."""
+    async with tenant.transaction() as session:
+        return await reconcile(session, plan(NewReconciliation(store_id, AskedBy.TENANT)), utc_now())
+
+
+async def findings_of(tenant: Tenant, state: str | None = None) -> Sequence[Finding]:
+    """In the order of their kinds."""
+    async with tenant.reading() as session:
+        rows = select(Finding).order_by(Finding.kind, Finding.subject)
+        found = await session.scalars(rows if state is None else rows.where(Finding.state == state))
+        return found.all()
+
+
+async def kinds_of(tenant: Tenant, state: str = "open") -> list[str]:
+    return [finding.kind for finding in await findings_of(tenant, state)]
+
+
+async def tamper(postgres: PostgresServer, tenant: Tenant, *statements: str) -> None:
+    """Run statements as nobody can who uses the application: as a superuser, with triggers switched off."""
+    connection = await postgres.connect_as_superuser(tenant.ref.database)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        for statement in statements:
+            assert await connection.execute(statement) not in {"UPDATE 0", "DELETE 0"}, statement
+    finally:
+        await connection.close()
+
+
+async def pay(tenant: Tenant, shop: Shop, receipt: str) -> Payment:
+    """A payment that its provider called paid, in the books."""
+    payment, item_hash = await pend(tenant, shop)
+    told = Callback(shop.channel_id, item_hash, checkout_id(payment), Paid(AMOUNT, receipt))
+    async with tenant.transaction() as session:
+        await settle_by_callback(session, told, utc_now())
+    return payment
