@@ -14,7 +14,7 @@ from cluster import Cluster, cluster, passable_folder
 from fleet import clone_fleet
 from results import ROOT, Row, middle
 
-from tenancy.migrations import Which, head
+from tenancy.revisions import Which, head
 
 TENANTS: Final = 200
 NOTHING_ROUNDS: Final = 5

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 
+from core.errors import DomainError
 from server.settings import Settings
+from tenancy.errors import TenantUnavailable
 
 if TYPE_CHECKING:
     from server.compose import Process
@@ -41,20 +43,11 @@ def operate(deed: "Callable[[Process], Awaitable[Result]]") -> Result:
 
 def finish(deed: Coroutine[Any, Any, Result]) -> Result:
     """Run it, and end with one line that says why it can't be done."""
-    from core.errors import DomainError  # noqa: PLC0415 - starts are quick
-    from server.compose import SettingMissing  # noqa: PLC0415 - starts are quick
-    from server.exporting import ExportFailed  # noqa: PLC0415 - starts are quick
-    from server.fleet import AnotherRunner  # noqa: PLC0415 - starts are quick
-    from server.startup_errors import CannotStart  # noqa: PLC0415 - starts are quick
-    from tenancy.errors import TenantUnavailable  # noqa: PLC0415 - starts are quick
-
     try:
         return uvloop.run(deed)
     except TenantUnavailable:
         sys.exit("PostgreSQL did not answer. Is the platform running?")
     except DomainError as refusal:
         sys.exit(refusal.message)
-    except (AnotherRunner, CannotStart, ExportFailed, SettingMissing) as problem:
-        sys.exit(str(problem))
     except OSError as outage:
         sys.exit(f"PostgreSQL or Redis did not answer: {outage}. Is the platform running?")

@@ -22,7 +22,7 @@ from owner_db.tenants.models import TenantKey
 from owner_db.tenants.servers import Servers
 from owner_db.users.principals import OwnerPrincipals
 from owner_db.users.signing_keys import load_signing_keys
-from server.settings import Settings
+from server.settings import Settings, required
 from tenancy.context import Services
 from tenancy.directory import CachedDirectory
 from tenancy.engines import TenantEngines, Tenants
@@ -30,17 +30,13 @@ from tenancy.feed import Feed
 from tenancy.keyring import Keyring, WrappedKey
 from tenancy.limits import RateLimits
 from tenancy.metrics import OWNER_CONNECTIONS
-from tenancy.migrations import Which, too_old
+from tenancy.revisions import Which, too_old
 from tenancy.sessions import Notice, OwnerDatabase
 from tenancy.signals import RedisSignals
 from tenancy.tokens import Authenticator, TokenIssuer
 from tenancy.wrappers import KeyWrapper, LocalKeyWrapper, refuse_inside
 
 REDIS_RETRIES: Final = 5
-
-
-class SettingMissing(Exception):
-    """The process can't be put together: a setting is missing. The message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +129,6 @@ def _services(on: _Connected) -> Services:
         clock=utc_now,
         tenant_changed=tenant_changed,
     )
-
-
-def required(value: str | None, name: str) -> str:
-    """A setting without which nothing works. Raises SettingMissing."""
-    if value is None:
-        raise SettingMissing(f"Set {name}; see .env.example. Or run `hazina up`, which sets everything.")
-    return value
 
 
 def _redis(url: str) -> redis.asyncio.Redis:

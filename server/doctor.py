@@ -19,7 +19,7 @@ from server.embedded_places import package_program
 from server.ports import require_free_port
 from server.settings import Settings
 from server.startup_errors import CannotStart
-from tenancy.migrations import Which, head
+from tenancy.revisions import Which, head
 from tenancy.wrappers import MasterKeyUnusable
 
 PATIENCE_S: Final = 5.0

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import make_url
 
+from core.errors import DomainError
 from owner_db.tenants.servers import without_password
 from server.embedded import POSTGRES_PACKAGE
 from server.embedded_places import package_program
@@ -16,8 +17,10 @@ from server.startup_errors import BinariesMissing
 EXPORT_TIMEOUT_S: Final = 3_600
 
 
-class ExportFailed(Exception):
+class ExportFailed(DomainError):
     """Nothing was exported; the message has what pg_dump said."""
+
+    code = "EXPORT_FAILED"
 
 
 async def export_database(url: str, path: Path) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import make_url, select
 
+from core.errors import DomainError
 from owner_db.tenants import migrating
 from owner_db.tenants.models import DatabaseServer
 from owner_db.tenants.servers import Servers
@@ -16,18 +17,22 @@ from owner_db.tenants.templates import ensure_template
 from owner_db.tenants.waves import must_stop
 from server.fleet_crew import Crew, Event, crew
 from server.fleet_worker import Assignment
-from tenancy.migrations import Which, head
+from tenancy.revisions import Which, head
 from tenancy.sessions import OwnerDatabase
 
 PROCESSES: Final = 2
 """Each may hold two connections to a tenant's server and one to the owner database."""
-FAILURES_SHOWN_MAX: Final = 20
 _RUNNER: Final = 0x48A21A03
 """Session advisory lock in the owner database: one fleet, one runner."""
 
 
-class AnotherRunner(Exception):
+class AnotherRunner(DomainError):
     """Somebody else is upgrading the fleet at this moment."""
+
+    code = "ANOTHER_RUNNER"
+
+    def __init__(self) -> None:
+        super().__init__("The tenants are being upgraded by another process. Watch: hazina migrate status")
 
 
 class Show(Protocol):
@@ -149,7 +154,7 @@ async def _close(fleet: Fleet, run_id: UUID, state: str) -> None:
 async def _outcome(fleet: Fleet, run_id: UUID, target: str, upgraded: int) -> Outcome:
     async with fleet.owner.reading() as session:
         outdated, tenants = await migrating.outdated_count(session, target)
-        failed = await migrating.failures(session, run_id, limit=FAILURES_SHOWN_MAX)
+        failed = await migrating.failures(session, run_id, limit=migrating.FAILURES_SHOWN_MAX)
     return Outcome(target, tenants, upgraded, failed, outdated)
 
 
@@ -169,9 +174,7 @@ async def _only_runner(owner_url: str) -> AsyncIterator[None]:
     connection: Any = await asyncpg.connect(url, server_settings={"application_name": "hazina-migrate"})
     try:
         if not await connection.fetchval(f"SELECT pg_try_advisory_lock({_RUNNER})"):
-            raise AnotherRunner(
-                "The tenants are being upgraded by another process. Watch: hazina migrate status"
-            )
+            raise AnotherRunner
         yield
     finally:
         await connection.close()

@@ -11,13 +11,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from owner_db.tenants import migrating
 from owner_db.tenants.machine import HAS_DATABASE
 from owner_db.tenants.models import MigrationRun, Tenant
-from server.compose import process, required
-from server.fleet import FAILURES_SHOWN_MAX, Fleet, migrate_tenants
-from server.fleet_show import shown
-from server.preparing import NobodyListens
-from server.settings import Settings
-from tenancy.migrations import Which, head
-from tenancy.sessions import OwnerDatabase
+from server.settings import Settings, required
+from tenancy.revisions import Which, head
+from tenancy.sessions import NobodyListens, OwnerDatabase
 
 FAILED: Final = 1
 
@@ -35,6 +31,15 @@ async def upgrade_fleet(settings: Settings, processes: int) -> int:
     if tenants is not None:
         console.print(f"{tenants} tenants are at {target}; nothing to do")
         return 0
+    return await _upgrade(settings, console, processes)
+
+
+async def _upgrade(settings: Settings, console: Console, processes: int) -> int:
+    # Only here: what an upgrade needs takes longer to import than seeing that there is nothing to do.
+    from server.compose import process  # noqa: PLC0415 - see above
+    from server.fleet import Fleet, migrate_tenants  # noqa: PLC0415 - see above
+    from server.fleet_show import shown  # noqa: PLC0415 - see above
+
     async with process(settings, connections=1, name="hazina-migrate") as here:
         owner_url = str(settings.database_url)
         fleet = Fleet(here.services.owner, owner_url, here.servers, here.services.tenant_changed)
@@ -80,7 +85,9 @@ async def fleet_status(settings: Settings) -> int:
         run = await session.scalar(select(MigrationRun).order_by(MigrationRun.created_at.desc()).limit(1))
         progress = await migrating.progress(session, run.id) if run is not None else None
         failed = (
-            await migrating.failures(session, run.id, limit=FAILURES_SHOWN_MAX) if run is not None else []
+            await migrating.failures(session, run.id, limit=migrating.FAILURES_SHOWN_MAX)
+            if run is not None
+            else []
         )
     console.print(f"newest revision {target}: {tenants - outdated} of {tenants} tenants are there")
     for revision, count in counts:

@@ -10,24 +10,14 @@ from owner_db.catalog.providers import point_provider_at
 from owner_db.catalog.seeding import ensure_catalog
 from owner_db.tenants.servers import NewServer, Servers, ensure_server
 from owner_db.tenants.templates import ensure_template
-from server.compose import required
-from server.settings import Settings
-from tenancy.migrations import Which, head, upgrade
-from tenancy.sessions import AfterCommit, OwnerDatabase
+from server.settings import Settings, required
+from tenancy.migrations import upgrade
+from tenancy.revisions import Which, head
+from tenancy.sessions import NobodyListens, OwnerDatabase
 
 OWNER_ROLE = "hazina_owner"
 _TURN = 0x48A21A04
 """Advisory lock on the first server: one process at a time prepares the platform."""
-
-
-class NobodyListens:
-    """Signals of a process that runs before relays and subscribers exist."""
-
-    async def before_commit(self, tenant_id: object, after: AfterCommit) -> None:
-        """The first sweep finds the work."""
-
-    async def after_commit(self, tenant_id: object, after: AfterCommit) -> None:
-        """Nobody is there to be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from jobs.tenants import tenant_handlers
 from jobs.work import Handler
 from jobs.worker import run_worker
 from server.app import create_app
-from server.compose import Process, process, required
-from server.settings import Settings
+from server.compose import Process, process
+from server.settings import Settings, required
 from tenancy.engines import TenantEngines
 
 SOCKET_MESSAGE_BYTES_MAX: Final = 65_536

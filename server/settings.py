@@ -7,11 +7,19 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from server.startup_errors import SettingMissing
 from tenancy.policy import Policy
 
 Network = IPv4Network | IPv6Network
 
 LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+
+
+def required(value: str | None, name: str) -> str:
+    """A setting without which nothing works. Raises SettingMissing."""
+    if value is None:
+        raise SettingMissing(name)
+    return value
 
 
 class Settings(BaseSettings):

@@ -1,4 +1,4 @@
-"""What keeps `hazina up` from starting; each message names the place and what to do.
+"""What keeps a process from starting; each message names the place and what to do.
 
 DomainError
 └── CannotStart
@@ -9,7 +9,8 @@ DomainError
     ├── PostgresVersionDiffers  the files were written by another major version
     ├── BinariesMissing       the packages with PostgreSQL and Redis are not installed
     ├── ChildFailed           a child died again and again
-    └── StopRequested         Ctrl-C or SIGTERM came first
+    ├── StopRequested         Ctrl-C or SIGTERM came first
+    └── SettingMissing        the environment does not name a database or Redis
 """
 
 import errno
@@ -103,6 +104,13 @@ class StopRequested(CannotStart):
 
     def __init__(self) -> None:
         super().__init__("Asked to stop before everything was up.")
+
+
+class SettingMissing(CannotStart):
+    code = "SETTING_MISSING"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Set {name}; see .env.example. Or run `hazina up`, which sets everything.")
 
 
 def tells_of_full_disk(log: str) -> bool:

@@ -24,7 +24,7 @@ from server.ports import require_free_port
 from server.preparing import prepare_platform
 from server.settings import Settings
 from server.supervisor import Supervisor
-from tenancy.migrations import Which, head
+from tenancy.revisions import Which, head
 
 LAUNCHER_CONNECTIONS: Final = 2
 UPGRADERS: Final = 2

@@ -8,10 +8,10 @@ from typing import Final
 from uuid import UUID
 
 from tenancy.connections import Connector
-from tenancy.directory import TenantRef
 from tenancy.errors import Capacity, TenantUnavailable
 from tenancy.metrics import CAPACITY_REFUSALS, CAPACITY_WAITS, CONNECTIONS_BUDGET, CONNECTIONS_IN_USE, ENGINES
 from tenancy.slots import Live, Slot, Waiter
+from tenancy.tenant_ref import TenantRef
 
 QUEUE_S: Final = 0.5
 PATIENCE_S: Final = 0.02

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.util import LRUCache
 
-from tenancy.directory import TenantRef
 from tenancy.errors import Capacity, TenantUnavailable
 from tenancy.metrics import IDENTITY_MISMATCHES
 from tenancy.sessions import AUTOCOMMIT
+from tenancy.tenant_ref import TenantRef
 
 CONNECT_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 2.0

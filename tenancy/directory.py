@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -12,10 +11,10 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
-from core.tenant import TenantStatus
 from tenancy.errors import TenantUnknown
 from tenancy.flights import Flights
 from tenancy.subscriptions import Subscriptions
+from tenancy.tenant_ref import TenantRef
 
 TTL_S: Final = 5.0
 UNKNOWN_TTL_S: Final = 60.0
@@ -28,27 +27,6 @@ START_TIMEOUT_S: Final = 10.0
 Remembered = TypeVar("Remembered")
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class TenantRef:
-    """A tenant as the registry knows it."""
-
-    id: UUID
-    code: str
-    slug: str
-    status: TenantStatus
-    database_url: str
-    """Of its database server, for the role hazina_tenant, without the database's name."""
-    database: str
-    revision: str
-    epoch: int
-    tier: str
-
-    @property
-    def key(self) -> tuple[UUID, int]:
-        """What an engine belongs to: a new epoch is another engine."""
-        return self.id, self.epoch
 
 
 class TenantDirectory(Protocol):

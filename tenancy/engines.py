@@ -13,10 +13,11 @@ import asyncpg
 from core.tenant import TenantStatus
 from tenancy.budget import Budget
 from tenancy.connections import Connector, mend
-from tenancy.directory import TenantDirectory, TenantRef
+from tenancy.directory import TenantDirectory
 from tenancy.errors import TenantMigrating, TenantNotServed, TenantSuspended, TenantUnavailable, TenantUnknown
 from tenancy.sessions import Signals, Tenant
 from tenancy.slots import Slot
+from tenancy.tenant_ref import TenantRef
 
 CONNECTIONS_PER_TENANT: Final = 8
 IDLE_S: Final = 300.0

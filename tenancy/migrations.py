@@ -1,9 +1,7 @@
 """Upgrading one database along its chain of migrations."""
 
 import asyncio
-from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 from alembic import context
@@ -13,38 +11,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, NullPool
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
+from tenancy.revisions import Which, folder
+
 # Alembic keeps its state in module globals, so the lock is the module's too: two upgrades at once
 # have left a database stamped without its tables.
 _ALEMBIC: Final = asyncio.Lock()
-
-
-class Which(StrEnum):
-    """Which of the two schemas a database has."""
-
-    OWNER = "owner"
-    TENANT = "tenant"
-
-
-def head(which: Which) -> str:
-    """The newest revision of the chain that this process knows."""
-    (newest,) = _chain(which)[1].get_heads()
-    return newest
-
-
-def revisions(which: Which) -> list[str]:
-    """Every revision of the chain, the oldest first."""
-    _, script = _chain(which)
-    return [found.revision for found in reversed(list(script.walk_revisions()))]
-
-
-def too_old(which: Which) -> frozenset[str]:
-    """Revisions that this code no longer serves: all before the newest but one.
-
-    One that this code does not know is newer, for a later release has upgraded the tenant; since
-    migrations only expand, it is served.
-    """
-    return frozenset(revisions(which)[:-2])
 
 
 async def upgrade(url: str, which: Which, revision: str = "head") -> None:
@@ -92,5 +63,5 @@ def _upgrade(connection: Connection, which: Which, revision: str) -> None:
 @cache
 def _chain(which: Which) -> tuple[Config, ScriptDirectory]:
     config = Config()
-    config.set_main_option("script_location", str(_ROOT / f"{which}_db" / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(folder(which)).replace("%", "%%"))
     return config, ScriptDirectory.from_config(config)

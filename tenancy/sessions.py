@@ -9,9 +9,9 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from tenancy.directory import TenantRef
 from tenancy.interruptions import typed_interruptions
 from tenancy.reading import ReadOnlySession
+from tenancy.tenant_ref import TenantRef
 
 AUTOCOMMIT = "AUTOCOMMIT"
 """Each read is a transaction of its own, as READ COMMITTED sees it anyway: no BEGIN, no ROLLBACK."""
@@ -58,6 +58,16 @@ class Signals(Protocol):
 
     async def after_commit(self, tenant_id: UUID | None, after: AfterCommit) -> None:
         """Wake the relay and publish the notices. Never raises: the sweep finds what is lost."""
+
+
+class NobodyListens:
+    """Signals of a process that runs before relays and subscribers exist."""
+
+    async def before_commit(self, tenant_id: object, after: AfterCommit) -> None:
+        """The first sweep finds the work."""
+
+    async def after_commit(self, tenant_id: object, after: AfterCommit) -> None:
+        """Nobody is there to be told."""
 
 
 class Leased(Protocol):

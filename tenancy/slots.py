@@ -8,7 +8,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tenancy.connections import Connector, close, reading
-from tenancy.directory import TenantRef
+from tenancy.tenant_ref import TenantRef
 
 
 @dataclass(slots=True, eq=False)

@@ -14,7 +14,8 @@ from sqlalchemy import make_url
 
 import owner_db.models  # noqa: F401 - completes the metadata
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROLE, TENANT_ROLE, prepare_roles
-from tenancy.migrations import Which, upgrade
+from tenancy.migrations import upgrade
+from tenancy.revisions import Which
 from tests.embedded import throwaway_postgres
 
 ROLE_PASSWORD: Final = "for-tests-only"

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE
-from tenancy.migrations import Which, upgrade
+from tenancy.migrations import upgrade
+from tenancy.revisions import Which
 from tests.databases import PostgresServer
 
 

@@ -15,8 +15,8 @@ from owner_db.tenants.models import DatabaseServer, DirtyTenant, Tenant
 from owner_db.tenants.rules import parse_code
 from owner_db.tenants.servers import Servers
 from owner_db.tiers.models import Tier
-from tenancy.directory import TenantRef
 from tenancy.sessions import OwnerDatabase
+from tenancy.tenant_ref import TenantRef
 
 
 async def load_tenant(owner: OwnerDatabase, servers: Servers, tenant_id: UUID) -> TenantRef | None:

@@ -15,6 +15,7 @@ from owner_db.tenants.waves import wave_sizes
 from tenancy.sessions import OwnerSession
 
 ERROR_CHARACTERS_MAX: Final = 2_000
+FAILURES_SHOWN_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

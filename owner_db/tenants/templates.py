@@ -8,7 +8,8 @@ import asyncpg
 
 from owner_db.tenants.servers import Servers
 from tenancy.catalogue import Catalogue, catalogue, catalogue_hash
-from tenancy.migrations import Which, head, upgrade
+from tenancy.migrations import upgrade
+from tenancy.revisions import Which, head
 
 BUILD_TIMEOUT: Final = "120s"
 """How long one process waits for another that is building the same template."""

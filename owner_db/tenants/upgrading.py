@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from owner_db.tenants.servers import Servers
 from owner_db.tenants.templates import Template, template_catalogue
 from tenancy.catalogue import catalogue, catalogue_hash, differences
-from tenancy.migrations import Which, upgrade_on
+from tenancy.migrations import upgrade_on
+from tenancy.revisions import Which
 
 STATEMENT_TIMEOUT: Final = "600s"
 LOCK_TIMEOUT: Final = "5s"

@@ -37,7 +37,6 @@ from server.hooks import Hooks
 from server.settings import Network
 from tenancy.columns import OutboxColumns
 from tenancy.context import Services
-from tenancy.directory import TenantRef
 from tenancy.engines import TenantEngines, Tenants
 from tenancy.errors import TenantUnknown
 from tenancy.keyring import Keyring, WrappedKey
@@ -47,6 +46,7 @@ from tenancy.policy import Policy
 from tenancy.sessions import OwnerDatabase, Signals, Tenant
 from tenancy.shapes import model_of
 from tenancy.signals import OWNER_MEMBER
+from tenancy.tenant_ref import TenantRef
 from tenancy.wrappers import LocalKeyWrapper
 from tenant_db.channels import activating, adding, verifying
 from tenant_db.channels.machine import ChannelKind, Environment

@@ -12,9 +12,9 @@ from core.tenant import TenantKind, TenantStatus
 from owner_db.tenants.models import DatabaseServer
 from owner_db.tenants.models import Tenant as TenantRow
 from owner_db.tiers.models import Tier
-from tenancy.directory import TenantRef
-from tenancy.migrations import Which, head
+from tenancy.revisions import Which, head
 from tenancy.sessions import OwnerDatabase
+from tenancy.tenant_ref import TenantRef
 
 REVISION: Final = head(Which.TENANT)
 

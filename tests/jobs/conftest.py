@@ -18,7 +18,6 @@ from jobs.worker import run_worker
 from owner_db.tenants.directory import mark_dirty
 from tenancy.columns import OutboxColumns
 from tenancy.context import Services
-from tenancy.directory import TenantRef
 from tenancy.engines import TenantEngines, Tenants
 from tenancy.errors import TenantUnknown
 from tenancy.outbox import announce
@@ -26,6 +25,7 @@ from tenancy.policy import Policy
 from tenancy.sessions import AfterCommit, OwnerDatabase, Tenant
 from tenancy.shapes import model_of
 from tenancy.signals import RedisSignals
+from tenancy.tenant_ref import TenantRef
 from tests.factories.tenants import register
 
 PATIENCE_S = 20.0

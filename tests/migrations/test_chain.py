@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, NullPool, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -14,7 +15,7 @@ import tenant_db.models
 from server.embedded_roles import MIGRATOR_ROLE
 from tenancy.catalogue import Catalogue, catalogue, catalogue_hash, differences
 from tenancy.columns import OwnerModel, TenantModel
-from tenancy.migrations import Which, head, revisions, too_old
+from tenancy.revisions import Which, folder, head, revisions, too_old
 from tests.databases import PostgresServer
 from tests.migrated import empty_database, migrated, name_of
 
@@ -87,6 +88,13 @@ async def test_the_models_serve_the_newest_revision_and_the_one_before(
                 for mapper in MODELS[which].registry.mappers:
                     await session.execute(select(mapper.class_).limit(1))
             await engine.dispose()
+
+
+@pytest.mark.parametrize("which", list(Which))
+def test_the_chain_read_from_its_files_is_the_one_that_alembic_runs(which: Which) -> None:
+    script = ScriptDirectory(folder(which))
+
+    assert [found.revision for found in script.walk_revisions()] == revisions(which)[::-1]
 
 
 def test_only_revisions_before_the_last_two_are_too_old_to_serve() -> None:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from core.ids import new_id
 from server.embedded_roles import MIGRATOR_ROLE
-from tenancy.migrations import Which, revisions, upgrade
+from tenancy.migrations import upgrade
+from tenancy.revisions import Which, revisions
 from tests.databases import PostgresServer
 from tests.migrated import migrated, name_of
 

@@ -17,7 +17,7 @@ from owner_db.tenants.models import MigrationItem, MigrationRun, Tenant
 from server import fleet as fleet_module
 from server.embedded_roles import OWNER_ROLE
 from server.fleet import AnotherRunner, Fleet, migrate_tenants
-from tenancy.migrations import Which, head, revisions
+from tenancy.revisions import Which, head, revisions
 from tests.factories.registry import Registry
 
 ROOT = Path(__file__).resolve().parent.parent.parent

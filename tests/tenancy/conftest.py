@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from core.ids import new_id
-from tenancy.directory import TenantRef
+from tenancy.tenant_ref import TenantRef
 from tests.databases import PostgresServer
 from tests.factories.tenants import tenant_ref
 

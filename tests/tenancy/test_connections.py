@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 
-from tenancy.directory import TenantRef
 from tenancy.errors import TenantUnavailable
+from tenancy.tenant_ref import TenantRef
 from tests.databases import PostgresServer
 from tests.tenancy.watching import watched
 

@@ -10,8 +10,9 @@ import pytest
 import redis.asyncio
 
 from core.ids import new_id
-from tenancy.directory import TTL_S, UNKNOWN_MAX, UNKNOWN_TTL_S, CachedDirectory, TenantRef
+from tenancy.directory import TTL_S, UNKNOWN_MAX, UNKNOWN_TTL_S, CachedDirectory
 from tenancy.errors import TenantUnknown
+from tenancy.tenant_ref import TenantRef
 from tests.factories.tenants import tenant_ref
 
 REF = tenant_ref("postgresql+asyncpg://nobody@", "t_1")

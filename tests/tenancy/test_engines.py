@@ -7,8 +7,8 @@ from time import monotonic
 import asyncpg
 import pytest
 
-from tenancy.directory import TenantRef
 from tenancy.errors import Capacity
+from tenancy.tenant_ref import TenantRef
 from tests.tenancy.watching import watched
 
 TENANT_ID_SOON = "SELECT tenant_id, pg_sleep(0.002) FROM identity"

@@ -7,7 +7,7 @@ import pytest
 
 from core.ids import new_id
 from core.tenant import TenantStatus
-from tenancy.directory import CachedDirectory, TenantRef
+from tenancy.directory import CachedDirectory
 from tenancy.engines import TenantEngines, Tenants
 from tenancy.errors import (
     TenantMigrating,
@@ -16,6 +16,7 @@ from tenancy.errors import (
     TenantUnavailable,
     TenantUnknown,
 )
+from tenancy.tenant_ref import TenantRef
 from tests.conftest import RecordedSignals
 from tests.factories.tenants import tenant_ref
 

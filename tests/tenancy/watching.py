@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from tenancy.directory import TenantRef
 from tenancy.engines import TenantEngines
+from tenancy.tenant_ref import TenantRef
 
 
 @dataclass

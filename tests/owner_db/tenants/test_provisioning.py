@@ -11,7 +11,7 @@ from owner_db.tenants.errors import ProvisioningBusy, ProvisioningFailed
 from owner_db.tenants.provisioning import CONCURRENT_MAX, give_up
 from owner_db.tenants.slots import provisioning_slot
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROLE, TENANT_ROLE
-from tenancy.migrations import Which, head
+from tenancy.revisions import Which, head
 from tenant_db.models import INSERT_ONLY
 from tests.factories.registry import Registry
 
