@@ -6,7 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from core.ids import Kind
-from schema import channel_types, members, payment_types, registering, sessions, stores
+from schema import channel_types, finding_types, members, payment_types, registering, sessions, stores
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.audit import AuditQueries
 from schema.base import make_schema
@@ -17,6 +17,7 @@ from schema.current_tenant import CurrentTenantQueries, tenant_node
 from schema.ledger import LedgerQueries, ledger_account_node, transfer_node
 from schema.members import MemberMutations, MemberQueries
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
+from schema.reconciliation import ReconciliationMutations, ReconciliationQueries, finding_node
 from schema.registering import RegistrationMutations, RegistrationQueries, RegistrationSubscriptions
 from schema.sessions import SessionMutations, TenantSessionMutations
 from schema.stores import StoreMutations, StoreQueries, store_node
@@ -29,6 +30,7 @@ NODES: Final[dict[Kind, NodeLoader]] = {
     Kind.PAYMENT: payment_node,
     Kind.LEDGER_ACCOUNT: ledger_account_node,
     Kind.TRANSFER: transfer_node,
+    Kind.FINDING: finding_node,
 }
 """What `node(id)` can read, by the prefix of the id."""
 
@@ -40,6 +42,7 @@ class Query(
     ChannelQueries,
     PaymentQueries,
     LedgerQueries,
+    ReconciliationQueries,
     CatalogQueries,
     AuditQueries,
     ApiKeyQueries,
@@ -62,6 +65,7 @@ class Mutation(
     StoreMutations,
     ChannelMutations,
     PaymentMutations,
+    ReconciliationMutations,
     ApiKeyMutations,
     MemberMutations,
     RegistrationMutations,
@@ -86,6 +90,7 @@ def tenant_schema() -> strawberry.Schema:
             *stores.REFUSALS,
             *channel_types.REFUSALS,
             *payment_types.REFUSALS,
+            *finding_types.REFUSALS,
             *members.REFUSALS,
             *registering.REFUSALS,
             *sessions.REFUSALS,

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from core.ids import Kind, outside
+from core.clock import utc_now
+from core.ids import Kind, new_id, outside
 from core.pages import Cursor
 from owner_db.users import api_keys, members
 from owner_db.users.models import User
@@ -13,8 +14,12 @@ from owner_db.users.signing_in import add_user, new_account
 from tenancy.context import Principal, Services, TenantContext
 from tenancy.roles import ROLE_SCOPES, Role, Scope
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenant_db.reconciliation.models import Finding
+from tenant_db.reconciliation.reconciling import NewReconciliation, plan
+from tenant_db.reconciliation.rules import AskedBy, FindingKind
 from tests.factories.callers import REQUEST
-from tests.factories.payments import initiate, make_shop
+from tests.factories.ledger import make_account
+from tests.factories.payments import Shop, initiate, make_shop
 
 MARK = "Zawadi"
 """In every name of the victim: it may never be told to anybody else."""
@@ -43,11 +48,13 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
     async with tenant.transaction() as session:
         for table in ("stores", "channels"):
             await session.execute(text(f"UPDATE {table} SET name = :name"), {"name": name})  # noqa: S608 - ours
+    checked = await _checked(tenant, shop, name)
     key, invitation = await _owner_rows(services, tenant, user, name)
     ids = {
         "store": outside(Kind.STORE, shop.store_id),
         "channel": outside(Kind.CHANNEL, shop.channel_id),
         "payment": outside(Kind.PAYMENT, payment.id),
+        **checked,
         "tenant": outside(Kind.TENANT, tenant.id),
         "user": outside(Kind.USER, user.id),
         "api_key": key,
@@ -55,6 +62,33 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
     }
     cursor = Cursor(payment.created_at, payment.id).sealed(tenant.id)
     return Party(tenant, user, context, ids, cursor)
+
+
+async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
+    """Two accounts of the store, and what a check found."""
+    accounts = [await make_account(tenant, f"{name}:{number}") for number in range(2)]
+    run = plan(NewReconciliation(shop.store_id, AskedBy.TENANT))
+    finding = Finding(
+        id=new_id(),
+        fingerprint=name,
+        scope=run.scope,
+        reconciliation_id=run.id,
+        seen_at=utc_now(),
+        kind=FindingKind.SALE_MISSING.value,
+        store_id=shop.store_id,
+        subject=name,
+        account_ids=[],
+        cause=name,
+    )
+    async with tenant.transaction() as session:
+        session.add(run)
+        await session.flush()
+        session.add(finding)
+    return {
+        "finding": outside(Kind.FINDING, finding.id),
+        "ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[0]),
+        "second_ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[1]),
+    }
 
 
 async def _owner_of(services: Services, tenant: Tenant, name: str) -> User:
