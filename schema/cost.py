@@ -2,10 +2,11 @@
 
 An object costs 1, a list its size times what one item costs; plain fields are free. The size of a
 list is the `first` or `last` of its field, or of the connection around it, else LIST_SIZE_ASSUMED.
+Each input object of a list in a variable costs INPUT_OBJECT_COST: it is one thing to be done.
 A root mutation adds MUTATION_COST; `weights` names fields that cost more, as `Mutation.signIn`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -33,12 +34,15 @@ from graphql import (
     is_non_null_type,
 )
 
+from schema.inputs import LongList
+
 COST_MAX: Final = 5_000
 """Of one operation."""
 LIST_SIZE_ASSUMED: Final = 10
 """Of lists without a page size: they are short by design."""
 PAGE_SIZE_MAX: Final = 100
 MUTATION_COST: Final = 10
+INPUT_OBJECT_COST: Final = 1
 INTROSPECTION_COST: Final = 50
 _CLAMP: Final = 10**9
 _PAGE_ARGUMENTS: Final = ("first", "last")
@@ -77,14 +81,18 @@ class Term:
 class OperationCost:
     """The cost of one operation."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: Term, long_lists: Sequence[LongList] = ()) -> None:
         self._term = term
+        self._long_lists = long_lists
 
     def of(self, variables: Mapping[str, Any]) -> int:
         """In units, for these variables as the client sent them."""
-        if not self._term.parts:
-            return max(1, self._term.base)
-        return max(1, _evaluate(self._term, variables, {}))
+        cost = self._term.base
+        if self._term.parts:
+            cost = _evaluate(self._term, variables, {})
+        for place in self._long_lists:
+            cost += INPUT_OBJECT_COST * len(place.of(variables))
+        return max(1, cost)
 
 
 def _evaluate(term: Term, variables: Mapping[str, Any], known: dict[int, int]) -> int:
@@ -103,15 +111,16 @@ def operation_cost(
     document: DocumentNode,
     operation: OperationDefinitionNode,
     weights: Mapping[str, int],
+    long_lists: Sequence[LongList] = (),
 ) -> OperationCost:
-    """The cost of one operation of a validated document."""
+    """The cost of one operation of a validated document; `long_lists` are the places of its own."""
     root = schema.get_root_type(operation.operation)
     assert root is not None  # noqa: S101 - validated
     walk = _Walk(schema, document, operation, weights)
     term = walk.selections(operation.selection_set, root, None)
     if operation.operation is OperationType.MUTATION:
         term.base += MUTATION_COST * len(operation.selection_set.selections)
-    return OperationCost(term)
+    return OperationCost(term, long_lists)
 
 
 class _Walk:

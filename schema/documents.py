@@ -6,11 +6,11 @@ or as `documentId: "sha256:…"`; the registry of them is the owner's table `per
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -26,6 +26,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.cost import OperationCost, operation_cost
+from schema.inputs import LongList, long_lists
 from schema.limits import (
     COMMENTS_MAX,
     SOURCE_CHARACTERS_MAX,
@@ -64,6 +65,14 @@ class Accepted(StrEnum):
     PERSISTED_ONLY = "persisted_only"
 
 
+class Runnable(NamedTuple):
+    """One operation of a document."""
+
+    node: OperationDefinitionNode
+    cost: OperationCost
+    long_lists: Sequence[LongList]
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One text, as far as it goes: with `errors`, it never runs."""
@@ -71,13 +80,11 @@ class Document:
     length: int
     errors: tuple[GraphQLError, ...] = ()
     ast: DocumentNode | None = None
-    operations: Mapping[str | None, tuple[OperationDefinitionNode, OperationCost]] = field(
-        default_factory=dict
-    )
+    operations: Mapping[str | None, Runnable] = field(default_factory=dict)
     plans: Plans | None = None
     """None where @skip or @include make the selection depend on variables."""
 
-    def operation(self, name: str | None) -> tuple[OperationDefinitionNode, OperationCost] | None:
+    def operation(self, name: str | None) -> Runnable | None:
         """The operation of that name; without a name, the only one."""
         if name is None:
             return next(iter(self.operations.values())) if len(self.operations) == 1 else None
@@ -146,15 +153,18 @@ class Documents:
         return self._executable(text, ast)
 
     def _executable(self, text: str, ast: DocumentNode) -> Document:
-        costs = {
-            operation.name.value if operation.name else None: (
-                operation,
-                operation_cost(self._schema, ast, operation, self._weights),
-            )
+        runnable = {
+            operation.name.value if operation.name else None: self._runnable(ast, operation)
             for operation in operations(ast)
         }
         # Cheaper than a walk, and wrong only in that a string with @ in it is planned each time.
-        return Document(len(text), (), ast, costs, None if "@" in text else Plans())
+        return Document(len(text), (), ast, runnable, None if "@" in text else Plans())
+
+    def _runnable(self, ast: DocumentNode, operation: OperationDefinitionNode) -> Runnable:
+        places = long_lists(self._schema, operation)
+        return Runnable(
+            operation, operation_cost(self._schema, ast, operation, self._weights, places), places
+        )
 
 
 class TrustedDocuments:

@@ -6,7 +6,7 @@ from graphql import GraphQLObjectType
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.plans import Plans, Write, compile_object
+from schema.plans import Composite, Plans, Write, compile_abstract, compile_object
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -44,7 +44,10 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
             return_type, field_details_list, path, result, position_context
         )
 
-    def _plan(self, kind: GraphQLObjectType, details: list[Any]) -> Write | None:
+    def _plan(self, kind: Composite, details: list[Any]) -> Write | None:
+        if not isinstance(kind, GraphQLObjectType):
+            members = self.schema.get_possible_types(kind)
+            return compile_abstract([(member, self._plan(member, details)) for member in members])
         key = (kind.name, tuple([id(detail.node) for detail in details]))
         try:
             return self._plans.made[key]

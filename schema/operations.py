@@ -8,7 +8,7 @@ more than the operation itself; the schema, the resolvers and the executor are S
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
@@ -18,7 +18,6 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
-    OperationDefinitionNode,
     OperationType,
     located_error,
 )
@@ -26,13 +25,14 @@ from graphql.execution import create_source_event_stream, map_source_to_response
 from strawberry.execution import optimized_is_awaitable
 
 from schema.budgets import Charge
-from schema.cost import COST_MAX, OperationCost
+from schema.cost import COST_MAX
 from schema.documents import (
     Accepted,
     Document,
     Documents,
     FindDocument,
     Introspection,
+    Runnable,
     TrustedDocuments,
     no_documents,
 )
@@ -48,6 +48,7 @@ from schema.exchange import (
 )
 from schema.execution import CompiledExecutor
 from schema.faults import BAD_VARIABLES, refusal, shown
+from schema.inputs import LongList, set_aside
 from schema.limits import too_complex
 from tenancy.errors import RateLimited
 
@@ -152,7 +153,7 @@ class Operations(Generic[Context]):
         document = self._documents.read(text)
         if document.errors:
             raise NotExecuted(list(document.errors))
-        operation, cost = _chosen(document, request.operation_name)
+        operation, cost, places = _chosen(document, request.operation_name)
         if operation.operation not in allowed:
             raise NotExecuted([_error(*NOT_HERE[operation.operation])])
         charge = await self._charge(context, cost.of(request.variables or {}))
@@ -161,7 +162,7 @@ class Operations(Generic[Context]):
             operation.operation,
             _tenant(context),
             charge,
-            self._executor(document, request, context),
+            self._executor(document, request, context, places),
             started,
         )
 
@@ -173,12 +174,15 @@ class Operations(Generic[Context]):
         except RateLimited as error:
             raise NotExecuted([refusal(error)], error.retry_after_s) from error
 
-    def _executor(self, document: Document, request: Request, context: Context) -> CompiledExecutor:
+    def _executor(
+        self, document: Document, request: Request, context: Context, places: Sequence[LongList]
+    ) -> CompiledExecutor:
+        aside = set_aside(places, request.variables or {})
         executor = CompiledExecutor.build(
             self._schema,
             cast("DocumentNode", document.ast),
             context_value=context,
-            raw_variable_values=request.variables,
+            raw_variable_values=aside.variables,
             operation_name=request.operation_name,
             is_awaitable=cast("Any", optimized_is_awaitable),
             hide_suggestions=True,
@@ -188,6 +192,7 @@ class Operations(Generic[Context]):
             for error in executor:
                 error.extensions = {"code": BAD_VARIABLES}
             raise NotExecuted(executor)
+        aside.put_back(executor.variable_values.coerced)
         return cast("CompiledExecutor", executor)
 
     async def _finish(self, prepared: _Prepared) -> Outcome:
@@ -257,7 +262,7 @@ async def _awaited(value: Awaitable[Value] | Value) -> Value:
     return await value if isinstance(value, Awaitable) else value
 
 
-def _chosen(document: Document, name: str | None) -> tuple[OperationDefinitionNode, OperationCost]:
+def _chosen(document: Document, name: str | None) -> Runnable:
     found = document.operation(name)
     if found is None:
         message = "Name one of the document's operations as `operationName`."

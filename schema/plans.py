@@ -8,7 +8,7 @@ raises NotPlain, and the executor does that subtree again, so that errors are lo
 Fields are plain attributes, so reading them twice changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
@@ -18,10 +18,13 @@ from graphql import (
     GraphQLBoolean,
     GraphQLField,
     GraphQLID,
+    GraphQLInterfaceType,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLString,
+    GraphQLUnionType,
+    is_abstract_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -33,6 +36,8 @@ from strawberry.types.field import StrawberryField
 
 Write = Callable[[object], object]
 """Turns a field's value into its JSON, or raises."""
+
+Composite = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
 
 SelectedFields = Mapping[str, list[Any]]
 """Response name to the field nodes that ask for it, as `collect_subfields` gives them."""
@@ -56,11 +61,11 @@ def compile_object(
     kind: GraphQLObjectType,
     selected: SelectedFields,
     plans: Plans,
-    compile_child: Callable[[GraphQLObjectType, list[Any]], Write | None],
+    compile_child: Callable[[Composite, list[Any]], Write | None],
 ) -> Write | None:
     """Make the plan of one object type and selection; None where a field needs the executor.
 
-    `compile_child` makes, or has made, the plan of an object below.
+    `compile_child` makes, or has made, the plan of an object, union or interface below.
     """
     steps: list[tuple[str, type | None, Write]] = []
     attributes: list[str] = []
@@ -83,10 +88,23 @@ def compile_object(
     return _object_writer(plans, _wanted_class(kind), template, attributes, steps)
 
 
+def compile_abstract(members: Iterable[tuple[GraphQLObjectType, Write | None]]) -> Write:
+    """Make the plan of a union or interface from those of its members: a value's class says which."""
+    writers = {_origin(kind): write for kind, write in members if write is not None}
+
+    def write(value: object) -> object:
+        writer = writers.get(type(value))
+        if writer is None:
+            raise NotPlain
+        return writer(value)
+
+    return write
+
+
 def _child(
-    compile_child: Callable[[GraphQLObjectType, list[Any]], Write | None],
+    compile_child: Callable[[Composite, list[Any]], Write | None],
     details: list[Any],
-    kind: GraphQLObjectType,
+    kind: Composite,
 ) -> Write | None:
     return compile_child(kind, details)
 
@@ -130,25 +148,27 @@ def _attribute(field: GraphQLField) -> str | None:
 
 def _wanted_class(kind: GraphQLObjectType) -> type | None:
     """The class a value must have: only types behind an interface are checked by the executor."""
-    if kind.is_type_of is None:
-        return None
+    return None if kind.is_type_of is None else _origin(kind)
+
+
+def _origin(kind: GraphQLObjectType) -> type:
     definition = kind.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     assert isinstance(definition, StrawberryObjectDefinition)  # noqa: S101 - made by the converter
     return definition.origin
 
 
-def _write(kind: GraphQLOutputType, compile_child: Callable[[GraphQLObjectType], Write | None]) -> Write:
+def _write(kind: GraphQLOutputType, compile_child: Callable[[Composite], Write | None]) -> Write:
     """How a value of this type is written.
 
     Raises:
-        NotPlain: the type is abstract, or an object below has no plan.
+        NotPlain: an object below has no plan.
     """
     if is_non_null_type(kind):
         return _present(kind.of_type, compile_child)
     return _nullable(_present(kind, compile_child))
 
 
-def _present(kind: GraphQLOutputType, compile_child: Callable[[GraphQLObjectType], Write | None]) -> Write:
+def _present(kind: GraphQLOutputType, compile_child: Callable[[Composite], Write | None]) -> Write:
     """How a value that must be there is written: None raises."""
     if is_list_type(kind):
         return _list_writer(_write(kind.of_type, compile_child))
@@ -156,7 +176,7 @@ def _present(kind: GraphQLOutputType, compile_child: Callable[[GraphQLObjectType
         return _enum_writer(kind)
     if is_leaf_type(kind):
         return _scalar_writer(kind)
-    if is_object_type(kind):
+    if is_object_type(kind) or is_abstract_type(kind):
         child = compile_child(kind)
         if child is not None:
             return child

@@ -23,6 +23,7 @@ from core.currency import TOKEN_EXPONENTS, Currency
 from core.errors import InvalidInput
 from core.money import MINOR_DIGITS_MAX
 from core.money import Money as CoreMoney
+from schema.inputs import built_directly
 
 EnumKind = TypeVar("EnumKind", bound=type[Enum])
 
@@ -148,6 +149,7 @@ class Money:
         return cls(amount_minor=BigInt(money.minor), currency=money.currency, amount=money.amount)
 
 
+@built_directly
 @strawberry.input(description="An exact amount of one currency.")
 class MoneyInput:
     amount_minor: BigInt = strawberry.field(

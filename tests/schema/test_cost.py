@@ -3,7 +3,15 @@
 import pytest
 from graphql import parse
 
-from schema.cost import INTROSPECTION_COST, LIST_SIZE_ASSUMED, MUTATION_COST, PAGE_SIZE_MAX, operation_cost
+from schema.cost import (
+    INPUT_OBJECT_COST,
+    INTROSPECTION_COST,
+    LIST_SIZE_ASSUMED,
+    MUTATION_COST,
+    PAGE_SIZE_MAX,
+    operation_cost,
+)
+from schema.inputs import long_lists
 from schema.limits import operations
 from tests.schema.toy import toy_schema
 
@@ -49,6 +57,25 @@ def test_a_page_size_may_be_a_variable() -> None:
     assert cost(text) == 5
     assert cost(text, {"n": 10**9}) == 1 + PAGE_SIZE_MAX
     assert cost(text, {"n": "nonsense"}) == 5
+
+
+@pytest.mark.parametrize(
+    ("variables", "objects"),
+    [
+        ({"input": {"lines": [{}] * 1_000}}, 1_000),
+        ({"input": {"lines": [{}] * 3}, "more": [{}] * 4}, 7),
+        ({"input": {"lines": "nonsense"}, "more": {}}, 0),
+        ({"input": None}, 0),
+    ],
+)
+def test_each_input_object_of_a_list_costs(variables: dict[str, object], objects: int) -> None:
+    text = "query ($input: OrderInput!, $more: [LineInput!]) { lines(input: $input, more: $more) }"
+    document = parse(text)
+    [operation] = operations(document)
+
+    made = operation_cost(SCHEMA, document, operation, {}, long_lists(SCHEMA, operation))
+
+    assert made.of(variables) == max(1, objects * INPUT_OBJECT_COST)
 
 
 def test_a_field_may_weigh_more() -> None:

@@ -30,6 +30,14 @@ QUERIES = {
     "an async field among plain ones": "{ shelf { name later maker { name } } }",
     "a null where none may be": "{ nameless { name town } }",
     "a null behind other fields": "{ toy { name } nameless { town name } shelf { id } }",
+    "members of an interface, or none": (
+        "{ drawers { content { __typename id ... on Toy { name price { amount } } } } }"
+    ),
+    "members of a union": (
+        "{ drawers { played { __typename ... on Error { code message } ... on PlaySuccess { toy { name } }"
+        " ... on CurrencyMismatchError { expected } } } }"
+    ),
+    "a member with an async field": "{ drawers { played { ... on PlaySuccess { toy { later } } } } }",
     "page info": "{ toys(first: 2) { pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }",
 }
 
@@ -69,8 +77,10 @@ async def test_a_page_of_plain_rows_never_reaches_the_executors_fields(
     monkeypatch.setattr(CompiledExecutor, "execute_field", counted)
 
     await _executed(CompiledExecutor, QUERIES["every kind of plain field"])
+    await _executed(CompiledExecutor, QUERIES["members of an interface, or none"])
+    await _executed(CompiledExecutor, QUERIES["members of a union"])
 
-    assert executed == ["toys"]
+    assert executed == ["toys", "drawers", "drawers"]
 
 
 @pytest.mark.parametrize(

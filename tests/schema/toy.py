@@ -18,8 +18,10 @@ from core.money import CurrencyMismatch
 from core.money import Money as CoreMoney
 from core.pages import Page
 from schema.base import make_schema
+from schema.codes import ErrorCode
 from schema.connections import OWNER_SCOPE, After, Connection, First, Node, connection, page_request
 from schema.errors import Error, InvalidInputError, Refusal
+from schema.inputs import built_directly
 from schema.scalars import BigInt, Money, MoneyInput, api_enum
 from tenancy.context import Principal, RequestInfo
 from tenancy.errors import TenantNotServed
@@ -125,6 +127,31 @@ class PlayInput:
     price: MoneyInput | None = strawberry.field(description="What it may cost.", default=None)
 
 
+@built_directly
+@strawberry.input(description="One line of an order.")
+class LineInput:
+    name: str = strawberry.field(description="What.")
+    mood: Mood = strawberry.field(description="How it is.")
+    id: strawberry.ID | None = strawberry.field(description="Its id.", default=None)
+    price: MoneyInput | None = strawberry.field(description="What it may cost.", default=None)
+    made_at: datetime | None = strawberry.field(description="How new.", default=None)
+    tags: list[str] | None = strawberry.field(description="What it is about.", default=None)
+    weight: int = strawberry.field(description="In grams.", default=3)
+    is_new: bool = strawberry.field(description="Whether it is new.", default=False)
+
+
+@strawberry.input(description="An order.")
+class OrderInput:
+    lines: list[LineInput] = strawberry.field(description="Its lines.")
+    note: str | None = strawberry.field(description="Anything.", default=None)
+
+
+@strawberry.type(description="A drawer for anything.")
+class Drawer:
+    content: Node | None = strawberry.field(description="What is in it.")
+    played: "PlayResult" = strawberry.field(description="What became of it.")
+
+
 class Broken(Exception):
     """A bug, for tests of what clients see of one."""
 
@@ -146,6 +173,22 @@ class Query:
     @strawberry.field(description="Toys in a plain list.")
     def shelf(self) -> list[Toy]:
         return [Toy.of(row) for row in rows(3)]
+
+    @strawberry.field(description="Drawers.")
+    def drawers(self) -> list[Drawer]:
+        toy = Toy.of(rows(2)[1])
+        refused = CurrencyMismatchError(
+            code=ErrorCode("CURRENCY_MISMATCH"), message="No.", expected=Currency.KES
+        )
+        return [Drawer(content=toy, played=refused), Drawer(content=None, played=PlaySuccess(toy=toy))]
+
+    @strawberry.field(description="What each line says.")
+    def lines(
+        self,
+        input: Annotated[OrderInput, strawberry.argument(description="An order.")],
+        more: Annotated[list[LineInput] | None, strawberry.argument(description="Lines.")] = None,
+    ) -> list[str]:
+        return [repr(line) for line in [*input.lines, *(more or ())]]
 
     @strawberry.field(description="A maker whose name is missing, against the schema.")
     def nameless(self) -> Maker | None:
