@@ -17,21 +17,20 @@ STATE_COLUMNS: Final = """id, code, currency, normal_side, custody, holding, flo
 _LOCK: Final = f"""
 SELECT {STATE_COLUMNS} FROM ledger_accounts WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608 - ours
-_TRANSFER: Final = """
-SELECT id, source_id, destination_id, source_sequence, destination_sequence, amount_minor, currency, kind,
-    reference, idempotency_key, reverses_id, hold_id, details::text, effective_at, created_at
-FROM ledger_transfers
-"""
-_TRANSFERS_BY_KEY: Final = f"{_TRANSFER} WHERE idempotency_key = ANY($1::text[])"
-_TRANSFERS_BY_ID: Final = f"{_TRANSFER} WHERE id = ANY($1::uuid[])"
-_HOLD: Final = """
-SELECT id, source_id, destination_id, amount_minor, currency, kind, reference, idempotency_key, details::text,
-    state, posted_minor, expires_at, resolved_at, created_at
-FROM ledger_holds
-"""
-_HOLDS_BY_KEY: Final = f"{_HOLD} WHERE idempotency_key = ANY($1::text[])"
+TRANSFER_COLUMNS: Final = """id, source_id, destination_id, source_sequence, destination_sequence,
+    amount_minor, currency, kind, reference, idempotency_key, reverses_id, hold_id,
+    details::text AS details_json, effective_at, created_at"""
+_TRANSFERS: Final = f"SELECT {TRANSFER_COLUMNS} FROM ledger_transfers"  # noqa: S608 - ours
+_TRANSFERS_BY_KEY: Final = f"{_TRANSFERS} WHERE idempotency_key = ANY($1::text[])"
+_TRANSFERS_BY_ID: Final = f"{_TRANSFERS} WHERE id = ANY($1::uuid[])"
+HOLD_COLUMNS: Final = """id, source_id, destination_id, amount_minor, currency, kind, reference,
+    idempotency_key, details::text AS details_json, state, posted_minor, expires_at, resolved_at,
+    created_at"""
+_HOLDS: Final = f"SELECT {HOLD_COLUMNS} FROM ledger_holds"  # noqa: S608 - ours
+_HOLDS_BY_KEY: Final = f"{_HOLDS} WHERE idempotency_key = ANY($1::text[])"
+_HOLDS_BY_ID: Final = f"{_HOLDS} WHERE id = ANY($1::uuid[])"
 # After the accounts' locks: everybody takes them first, so the rows' own locks meet no rival.
-_LOCK_HOLDS: Final = f"{_HOLD} WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_HOLDS: Final = f"{_HOLDS_BY_ID} ORDER BY id FOR NO KEY UPDATE"
 
 
 async def lock_accounts(session: TenantSession, ids: AbstractSet[UUID]) -> dict[UUID, AccountState]:
@@ -59,6 +58,11 @@ async def lock_known_accounts(session: TenantSession, ids: AbstractSet[UUID]) ->
 async def lock_holds(session: TenantSession, ids: Collection[UUID]) -> dict[UUID, Held]:
     """Lock holds, whose accounts are locked by now, and read how they stand."""
     return {row[0]: _held(row) for row in await fetch(session, _LOCK_HOLDS, list(ids))}
+
+
+async def holds_by_id(session: TenantSession, ids: Collection[UUID]) -> dict[UUID, Held]:
+    """Whose accounts are to be locked; how the holds stand is known only under the locks."""
+    return {row[0]: _held(row) for row in await fetch(session, _HOLDS_BY_ID, list(ids))}
 
 
 async def transfers_by_key(session: TenantSession, keys: Sequence[str]) -> list[Posted]:

@@ -1,5 +1,7 @@
 """Ledger accounts with a balance."""
 
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,7 +13,9 @@ from core.money import Money
 from tenancy.sessions import Tenant
 from tenant_db.ledger.models import Entry, LedgerAccount
 from tenant_db.ledger.posting import NewTransfer
-from tenant_db.ledger.rules import NormalSide, TransferKind
+from tenant_db.ledger.rules import Custody, NormalSide, TransferKind
+
+NOW: Final = datetime(2026, 11, 21, 9, tzinfo=UTC)
 
 
 async def make_account(
@@ -25,6 +29,8 @@ async def make_account(
     ceiling_minor: int | None = None,
     currency: Currency = Currency.KES,
     is_closed: bool = False,
+    custody: Custody | None = None,
+    place: str | None = None,
 ) -> UUID:
     """An account that starts with a balance and a hold on it; no entries stand behind either."""
     credit = side is NormalSide.CREDIT
@@ -40,6 +46,8 @@ async def make_account(
         pending_debits_minor=reserved_minor if credit else 0,
         pending_credits_minor=0 if credit else reserved_minor,
         closed_at=utc_now() if is_closed else None,
+        custody=None if custody is None else custody.value,
+        holding=place,
     )
     async with tenant.transaction() as session:
         session.add(account)
@@ -54,6 +62,15 @@ async def balance_of(tenant: Tenant, account_id: UUID) -> int:
         ).scalar_one()
         net = account.posted_credits_minor - account.posted_debits_minor
         return net if account.normal_side == NormalSide.CREDIT else -net
+
+
+async def pending_of(tenant: Tenant, account_id: UUID) -> tuple[int, int]:
+    """What holds have set aside, as debits and as credits."""
+    async with tenant.reading() as session:
+        account = (
+            await session.execute(select(LedgerAccount).where(LedgerAccount.id == account_id))
+        ).scalar_one()
+        return account.pending_debits_minor, account.pending_credits_minor
 
 
 async def entries_of(tenant: Tenant, account_id: UUID) -> list[Entry]:

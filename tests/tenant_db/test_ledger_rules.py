@@ -241,7 +241,7 @@ POOLED = {"custody": PLATFORM, "holding": "wallet_1"}
 def test_people_never_change_who_holds_the_money(
     source: dict[str, object], destination: dict[str, object], *, is_allowed: bool
 ) -> None:
-    ends = state(**source), state(IDS[1], **destination)
+    ends = state(IDS[0], **source), state(IDS[1], **destination)
     if is_allowed:
         guard_custody(*ends)
         return
@@ -250,7 +250,7 @@ def test_people_never_change_who_holds_the_money(
 
 
 def test_custody_binds_people_but_not_what_money_did_outside() -> None:
-    accounts = {IDS[0]: state(**POOLED), IDS[1]: state(IDS[1])}  # type: ignore[arg-type]  # as above
+    accounts = {IDS[0]: state(IDS[0], **POOLED), IDS[1]: state(IDS[1])}
 
     with pytest.raises(CustodyMixed):
         Book(accounts, origin=Origin.PEOPLE).post([movement(IDS, 1)])
