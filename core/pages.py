@@ -67,3 +67,5 @@ class Page(Generic[Row]):
 
     rows: Sequence[Row]
     has_next: bool
+    place: Cursor | None = None
+    """Where the next page begins, if not after the last row: a search stopped there, with too few rows."""

@@ -104,10 +104,10 @@ def connection(
     page: Page[Row], to_item: Callable[[Row], Item], scope: UUID, *, after: str | None = None
 ) -> Connection[Item]:
     """Show a page of rows. What the client did not select is not made: cursors above all."""
-    return cast("Connection[Item]", _LazyConnection(page, to_item, scope, after))
+    return cast("Connection[Item]", LazyConnection(page, to_item, scope, after))
 
 
-class _LazyConnection(Generic[Row, Item]):
+class LazyConnection(Generic[Row, Item]):
     """Has the attributes of Connection, made on first use."""
 
     __slots__ = ("_after", "_items", "_page", "_scope", "_to_item")
@@ -140,8 +140,13 @@ class _LazyConnection(Generic[Row, Item]):
             has_next_page=self._page.has_next,
             has_previous_page=self._after is not None,
             start_cursor=_cursor(rows[0], self._scope) if rows else None,
-            end_cursor=_cursor(rows[-1], self._scope) if rows else None,
+            end_cursor=self._end(),
         )
+
+    def _end(self) -> str | None:
+        if self._page.place is not None:
+            return self._page.place.sealed(self._scope)
+        return _cursor(self._page.rows[-1], self._scope) if self._page.rows else None
 
 
 class _LazyEdge(Generic[Item]):

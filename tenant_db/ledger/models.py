@@ -77,8 +77,9 @@ class Transfer(Keyed, TenantModel):
         Index("ix_ledger_transfers_source", "source_id", "created_at"),
         Index("ix_ledger_transfers_destination", "destination_id", "created_at"),
         Index("ix_ledger_transfers_kind", "kind", "created_at"),
+        Index("ix_ledger_transfers_reference", "reference", "created_at"),
         Index("ix_ledger_transfers_hold_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
-        Index("ix_ledger_transfers_transaction_id", "transaction_id", postgresql_using="brin"),
+        Index("ix_ledger_transfers_transaction_id", "transaction_id"),
     )
 
     source_id: Mapped[UUID]
@@ -90,7 +91,7 @@ class Transfer(Keyed, TenantModel):
     """In the smallest unit of `currency`: KES 12.50 is 1250."""
     currency: Mapped[Currency]
     kind: Mapped[str]
-    reference: Mapped[str] = mapped_column(index=True)
+    reference: Mapped[str]
     """What it is about: a payment's TypeID, or the caller's own reference."""
     idempotency_key: Mapped[str]
     """`sale:{payment}`: one effect, one key."""
@@ -134,6 +135,9 @@ class Hold(Keyed, TenantModel):
         one_of("kind", TransferKind),
         UniqueConstraint("idempotency_key"),
         Index("ix_ledger_holds_page", "created_at", "id"),
+        Index("ix_ledger_holds_state", "state", "created_at"),
+        # Finds what was pending at a past instant, however many holds have come and gone since.
+        Index("ix_ledger_holds_open", text("tstzrange(created_at, resolved_at)"), postgresql_using="gist"),
         Index("ix_ledger_holds_due", "expires_at", postgresql_where=text("state = 'pending'")),
     )
 

@@ -42,6 +42,16 @@ def test_an_empty_page_has_no_cursors() -> None:
     assert (info.start_cursor, info.end_cursor, info.has_next_page) == (None, None, False)
 
 
+def test_a_page_of_a_search_that_stopped_leads_to_where_it_stopped() -> None:
+    place = Cursor(row(1).created_at, row(1).id)
+
+    for rows in ([row(3)], []):
+        info = connection(Page(rows, has_next=True, place=place), lambda found: found, TENANT).page_info
+
+        assert info.has_next_page
+        assert page_request(5, info.end_cursor, TENANT).after == place
+
+
 @pytest.mark.parametrize("first", [0, -1, 101])
 def test_a_page_has_one_to_a_hundred_rows(first: int) -> None:
     with pytest.raises(InvalidInput):

@@ -372,6 +372,14 @@ def _ledger_holds() -> None:
 
 def _index_ledger_holds() -> None:
     op.create_index("ix_ledger_holds_page", "ledger_holds", ["created_at", "id"], unique=False)
+    op.create_index("ix_ledger_holds_state", "ledger_holds", ["state", "created_at"], unique=False)
+    op.create_index(
+        "ix_ledger_holds_open",
+        "ledger_holds",
+        [sa.text("tstzrange(created_at, resolved_at)")],
+        unique=False,
+        postgresql_using="gist",
+    )
     op.create_index(op.f("ix_ledger_holds_reference"), "ledger_holds", ["reference"], unique=False)
     op.create_index(op.f("ix_ledger_holds_destination_id"), "ledger_holds", ["destination_id"], unique=False)
     op.create_index(
@@ -514,7 +522,8 @@ def _index_ledger_transfers() -> None:
         ("ix_ledger_transfers_source", ["source_id", "created_at"]),
         ("ix_ledger_transfers_destination", ["destination_id", "created_at"]),
         ("ix_ledger_transfers_kind", ["kind", "created_at"]),
-        (op.f("ix_ledger_transfers_reference"), ["reference"]),
+        ("ix_ledger_transfers_transaction_id", ["transaction_id"]),
+        ("ix_ledger_transfers_reference", ["reference", "created_at"]),
     ):
         op.create_index(name, "ledger_transfers", columns, unique=False)
     op.create_index(
@@ -523,13 +532,6 @@ def _index_ledger_transfers() -> None:
         ["hold_id"],
         unique=False,
         postgresql_where=sa.text("hold_id IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_ledger_transfers_transaction_id",
-        "ledger_transfers",
-        ["transaction_id"],
-        unique=False,
-        postgresql_using="brin",
     )
     op.create_index(
         "uq_ledger_transfers_reverses_id",
