@@ -15,11 +15,13 @@ from integrations.http import open_client
 from integrations.mpesa.tokens import ProcessTokens
 from integrations.registry import Outside
 from jobs.channels import channel_handlers
+from jobs.cron import Periodic
 from jobs.forwarding import forwarding_handlers
 from jobs.inbox import inbox_handlers
 from jobs.mail import mail_handlers
 from jobs.payments import payment_handlers
 from jobs.providers import Providers
+from jobs.reconciliation import Nights, reconciliation_handlers
 from jobs.retention import retention_schedule
 from jobs.tenants import tenant_handlers
 from jobs.work import Handler
@@ -27,7 +29,7 @@ from jobs.worker import run_worker
 from server.app import create_app
 from server.compose import Process, process
 from server.settings import Settings, required
-from tenancy.engines import TenantEngines
+from tenancy.engines import TenantEngines, Tenants
 
 SOCKET_MESSAGE_BYTES_MAX: Final = 65_536
 SOCKET_QUEUE_MAX: Final = 8
@@ -75,7 +77,7 @@ async def serve_jobs(settings: Settings) -> None:
                     handlers(here, outside),
                     stop,
                     sweeping=here.tenants_on(sweeps),
-                    periodic=retention_schedule(here.services, here.servers),
+                    periodic=schedule(here, here.tenants_on(sweeps)),
                 )
                 for sweep in idle:
                     sweep.cancel()
@@ -93,7 +95,16 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *channel_handlers(providers),
         *forwarding_handlers(),
         *tenant_handlers(here.servers),
+        *reconciliation_handlers(),
         *mail_handlers(send),
+    ]
+
+
+def schedule(here: Process, sweeping: Tenants) -> Sequence[Periodic]:
+    """What runs again and again, apart from the sweeps; `sweeping` has connections of its own."""
+    return [
+        *retention_schedule(here.services, here.servers),
+        *Nights(here.services.owner, sweeping, here.services.clock).schedule(),
     ]
 
 

@@ -85,6 +85,7 @@ async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
         await session.flush()
         session.add(finding)
     return {
+        "reconciliation": outside(Kind.RECONCILIATION, run.id),
         "finding": outside(Kind.FINDING, finding.id),
         "ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[0]),
         "second_ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[1]),
