@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+from zlib import crc32
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
@@ -13,10 +14,12 @@ from core.currency import Currency
 from core.ids import Kind, new_id, outside
 from tenancy.sessions import TenantSession
 from tenant_db.ledger.models import LedgerAccount
-from tenant_db.ledger.rules import Custody, NormalSide
+from tenant_db.ledger.rules import HOLDING_PREFIX, Custody, NormalSide
 
-SHARD = 0
-"""Which part of a split system account is used; all are whole until their load asks for more."""
+Name = tuple[str, Currency, int]
+"""Code, currency and shard: what makes an account one row."""
+SHARDS: Final = 8
+"""Rows of an account that everybody posts to: rivals on different ones do not wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """A ledger account as it is opened when it is first needed. Code, currency and shard name it."""
+    """A ledger account as it is opened when it is first needed."""
 
     code: str
     currency: Currency
@@ -49,11 +52,24 @@ class AccountPlan:
     store_id: UUID | None = None
     floor_minor: int | None = None
     ceiling_minor: int | None = None
+    is_split: bool = False
+    """Into SHARDS rows, each with its own counters; its balance is their sum."""
+
+    def __post_init__(self) -> None:
+        limits = (self.store_id, self.floor_minor, self.ceiling_minor)
+        if self.is_split and any(limit is not None for limit in limits):
+            raise ValueError(
+                "an account of a store, or with a floor or ceiling, is one row: no rival may pass it"
+            )
+
+    def shard(self, spread: UUID | str | None) -> int:
+        """Which row takes what is about `spread`, for ever; the first where that is None."""
+        return crc32(str(spread).encode()) % SHARDS if self.is_split and spread is not None else 0
 
 
 def holding(place: Holding, currency: Currency) -> AccountPlan:
     """What lies at `place`."""
-    return AccountPlan(f"holding:{place.name}", currency, NormalSide.DEBIT, place)
+    return AccountPlan(f"{HOLDING_PREFIX}{place.name}", currency, NormalSide.DEBIT, place, is_split=True)
 
 
 def available(store_id: UUID, place: Holding, currency: Currency) -> AccountPlan:
@@ -64,58 +80,79 @@ def available(store_id: UUID, place: Holding, currency: Currency) -> AccountPlan
 
 def suspense(place: Holding, currency: Currency) -> AccountPlan:
     """The part of a holding whose owner is not known yet. One for each holding: custodies never mix."""
-    return AccountPlan(f"suspense:{place.name}", currency, NormalSide.CREDIT, place)
+    return AccountPlan(f"suspense:{place.name}", currency, NormalSide.CREDIT, place, is_split=True)
+
+
+def refunds(place: Holding, currency: Currency) -> AccountPlan:
+    """The part of a holding that is on its way back to payers."""
+    return AccountPlan(f"refunds:{place.name}", currency, NormalSide.CREDIT, place)
+
+
+def payouts_in_flight(place: Holding, currency: Currency) -> AccountPlan:
+    """The part of a holding that is on its way to the tenant."""
+    return AccountPlan(f"payouts:in_flight:{place.name}", currency, NormalSide.CREDIT, place)
+
+
+def adjustments(currency: Currency) -> AccountPlan:
+    """The other side of what people correct by hand, in the tenant's own custody."""
+    return AccountPlan("adjustments", currency, NormalSide.CREDIT)
 
 
 def provider_fees(currency: Currency) -> AccountPlan:
     """What providers kept for themselves."""
-    return AccountPlan("fees:provider", currency, NormalSide.DEBIT)
+    return AccountPlan("fees:provider", currency, NormalSide.DEBIT, is_split=True)
 
 
 def platform_fees(currency: Currency) -> AccountPlan:
     """What the platform earned; only money in its own custody pays into it."""
-    return AccountPlan("fees:platform", currency, NormalSide.CREDIT)
+    return AccountPlan("fees:platform", currency, NormalSide.CREDIT, is_split=True)
 
 
-async def open_account(session: TenantSession, plan: AccountPlan) -> UUID:
+async def open_account(
+    session: TenantSession, plan: AccountPlan, *, spread: UUID | str | None = None
+) -> UUID:
     """The id of the account that `plan` names, opened now if it is new. Rivals get the same id."""
-    return (await open_accounts(session, plan))[0]
+    return (await open_accounts(session, plan, spread=spread))[0]
 
 
-async def open_accounts(session: TenantSession, *plans: AccountPlan) -> list[UUID]:
-    """`open_account` for several, in their order, in one statement where all exist."""
-    known = await _ids(session, plans)
-    missing = {_name(plan): plan for plan in plans if _name(plan) not in known}
+async def open_accounts(
+    session: TenantSession, *plans: AccountPlan, spread: UUID | str | None = None
+) -> list[UUID]:
+    """`open_account` for several, in their order, in one statement where all exist.
+
+    `spread` is what the posting is about, such as the payment's id: of a split account it chooses the
+    row, the same for all that is about it.
+    """
+    named = [(plan.code, plan.currency, plan.shard(spread)) for plan in plans]
+    known = await _ids(session, named)
+    missing = {name: plan for name, plan in zip(named, plans, strict=True) if name not in known}
     if missing:
         # A rival's uncommitted twin is waited for, so twins are made in one order everywhere.
-        rows = [_values(missing[name]) for name in sorted(missing)]
-        names = [LedgerAccount.code, LedgerAccount.currency, LedgerAccount.shard]
-        await session.execute(insert(LedgerAccount).values(rows).on_conflict_do_nothing(index_elements=names))
-        known = await _ids(session, plans)
-    return [known[_name(plan)] for plan in plans]
+        rows = [_values(missing[name], name[2]) for name in sorted(missing)]
+        columns = [LedgerAccount.code, LedgerAccount.currency, LedgerAccount.shard]
+        await session.execute(
+            insert(LedgerAccount).values(rows).on_conflict_do_nothing(index_elements=columns)
+        )
+        known = await _ids(session, named)
+    return [known[name] for name in named]
 
 
-async def _ids(session: TenantSession, plans: Sequence[AccountPlan]) -> Mapping[tuple[str, Currency], UUID]:
-    names = [(plan.code, plan.currency, SHARD) for plan in plans]
+async def _ids(session: TenantSession, names: Sequence[Name]) -> Mapping[Name, UUID]:
     found = await session.execute(
-        select(LedgerAccount.code, LedgerAccount.currency, LedgerAccount.id).where(
+        select(LedgerAccount.code, LedgerAccount.currency, LedgerAccount.shard, LedgerAccount.id).where(
             tuple_(LedgerAccount.code, LedgerAccount.currency, LedgerAccount.shard).in_(names)
         )
     )
-    return {(code, currency): id_ for code, currency, id_ in found}
+    return {(code, currency, shard): id_ for code, currency, shard, id_ in found}
 
 
-def _name(plan: AccountPlan) -> tuple[str, Currency]:
-    return plan.code, plan.currency
-
-
-def _values(plan: AccountPlan) -> dict[str, Any]:
+def _values(plan: AccountPlan, shard: int) -> dict[str, Any]:
     return {
         "id": new_id(),
         "created_at": utc_now(),
         "code": plan.code,
         "currency": plan.currency,
-        "shard": SHARD,
+        "shard": shard,
         "normal_side": plan.normal_side.value,
         "custody": None if plan.place is None else plan.place.custody.value,
         "holding": None if plan.place is None else plan.place.name,

@@ -17,6 +17,9 @@ from tenant_db.ledger.errors import (
 from tenant_db.ledger.limits import COUNTER_LIMIT
 
 HOLDING_PREFIX: Final = "holding:"
+STORE_PREFIX: Final = "store:"
+CUSTOM_PREFIX: Final = "custom:"
+"""Of the accounts that people open."""
 
 
 class NormalSide(StrEnum):

@@ -33,6 +33,7 @@ async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None
         holding(place, payment.currency),
         suspense(place, payment.currency),
         available(payment.store_id, place, payment.currency),
+        spread=payment.id if parked is None else _name(parked),
     )
     sale = NewTransfer(
         source_id=source if parked is None else waiting,
@@ -43,7 +44,8 @@ async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None
         idempotency_key=f"sale:{payment.id}",
     )
     try:
-        await post(session, sale)
+        # What is refused goes to suspense in the same transaction, so that is locked in its turn now.
+        await post(session, sale, also_locking={waiting})
     except LedgerRefusal as refusal:
         flag(session, payment, f"Its store could not be credited: {refusal.message}", cause)
         if parked is None:
@@ -57,7 +59,10 @@ async def park(session: TenantSession, confirmation: Confirmation) -> None:
     """Put money whose payment is not known into suspense, under its receipt's lock."""
     place = Holding.of_channel(confirmation.channel_id)
     source, waiting = await open_accounts(
-        session, holding(place, confirmation.currency), suspense(place, confirmation.currency)
+        session,
+        holding(place, confirmation.currency),
+        suspense(place, confirmation.currency),
+        spread=_name(confirmation),
     )
     await post(
         session,
@@ -82,7 +87,10 @@ async def clear_suspense(session: TenantSession, payment: Payment) -> None:
         return
     place = Holding.of_channel(payment.channel_id)
     source, waiting = await open_accounts(
-        session, holding(place, payment.currency), suspense(place, payment.currency)
+        session,
+        holding(place, payment.currency),
+        suspense(place, payment.currency),
+        spread=_name(parked),
     )
     await post(
         session,
