@@ -6,15 +6,16 @@ from schema import members, platform, sessions
 from schema.base import make_schema
 from schema.platform import PlatformMutations, PlatformQueries
 from schema.sessions import SessionMutations
+from schema.store_audit import StoreAuditMutations, StoreAuditQueries
 
 
 @strawberry.type(description="Everything you can read.")
-class Query(PlatformQueries):
+class Query(PlatformQueries, StoreAuditQueries):
     pass
 
 
 @strawberry.type(description="Everything you can change.")
-class Mutation(SessionMutations, PlatformMutations):
+class Mutation(SessionMutations, PlatformMutations, StoreAuditMutations):
     pass
 
 

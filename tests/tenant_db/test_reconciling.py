@@ -23,6 +23,7 @@ from tests.factories.reconciliation import check, findings_of, kinds_of, pay, ta
 
 STORE = "code LIKE 'store:%'"
 PLACE = "code LIKE 'holding:%'"
+ONE_PLACE = f"id = (SELECT id FROM ledger_accounts WHERE {PLACE} ORDER BY posted_debits_minor DESC LIMIT 1)"  # noqa: S608 - ours
 MORE = "posted_credits_minor = posted_credits_minor + 100"
 
 
@@ -69,7 +70,7 @@ async def test_sound_books_give_no_finding(tenant: Tenant, shop: Shop) -> None:
 
     assert await findings_of(tenant) == []
     assert (own.account_count, own.entry_count, own.payment_count, own.finding_count) == (1, 3, 2, 0)
-    assert (shared.account_count, shared.entry_count) == (3, 5)
+    assert (shared.account_count >= 3, shared.entry_count) == (True, 5)
     assert own.finished_at is not None
     assert not own.is_cut_off
 
@@ -239,11 +240,8 @@ async def test_a_holding_that_is_not_the_sum_of_its_parts_is_found(
     tenant: Tenant, shop: Shop, postgres: PostgresServer
 ) -> None:
     await move(tenant, shop, "store", "fees", TransferKind.FEE, "a fee")
-    await tamper(
-        postgres,
-        tenant,
-        f"UPDATE ledger_accounts SET posted_debits_minor = posted_debits_minor - 100 WHERE {PLACE}",  # noqa: S608 - ours
-    )
+    less = "posted_debits_minor = posted_debits_minor - 100"
+    await tamper(postgres, tenant, f"UPDATE ledger_accounts SET {less} WHERE {ONE_PLACE}")  # noqa: S608 - ours
 
     await check(tenant, shop.store_id)
     assert await kinds_of(tenant) == ["holding_total"]
@@ -261,9 +259,9 @@ async def test_the_shards_of_a_holding_count_as_one(tenant: Tenant, shop: Shop) 
     async with tenant.transaction() as session:
         await session.execute(
             text(
-                "INSERT INTO ledger_accounts SELECT :id, created_at, code, currency, 1, normal_side, custody,"  # noqa: S608 - ours
-                " holding, store_id, floor_minor, ceiling_minor, 0, 0, 0, 0, 0, NULL"
-                f" FROM ledger_accounts WHERE {PLACE} AND shard = 0"
+                "INSERT INTO ledger_accounts SELECT :id, created_at, code, currency, 999, normal_side,"  # noqa: S608 - ours
+                " custody, holding, store_id, floor_minor, ceiling_minor, 0, 0, 0, 0, 0, NULL"
+                f" FROM ledger_accounts WHERE {PLACE} LIMIT 1"
             ),
             {"id": shard},
         )
