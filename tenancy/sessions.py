@@ -7,7 +7,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from tenancy.interruptions import typed_interruptions
 from tenancy.reading import ReadOnlySession
@@ -152,7 +154,7 @@ class OwnerDatabase:
 
     def __init__(self, engine: AsyncEngine, signals: Signals) -> None:
         self.engine = engine
-        self._reading_engine = engine.execution_options(isolation_level=AUTOCOMMIT)
+        self._statement_engine = engine.execution_options(isolation_level=AUTOCOMMIT)
         self._signals = signals
 
     @asynccontextmanager
@@ -163,7 +165,7 @@ class OwnerDatabase:
             TenantUnavailable: the owner database can't be reached now.
         """
         async with OwnerSession(
-            self._reading_engine, expire_on_commit=False, sync_session_class=ReadOnlySession
+            self._statement_engine, expire_on_commit=False, sync_session_class=ReadOnlySession
         ) as session:
             session.after = AfterCommit()
             with typed_interruptions():
@@ -182,3 +184,14 @@ class OwnerDatabase:
                 yield session
                 await session.commit()
         await self._signals.after_commit(None, session.after)
+
+    async def write(self, statement: ReturningUpdate[Any]) -> Sequence[Row[Any]]:
+        """Run one statement as a transaction of its own, in one round trip; nobody is told.
+
+        Raises:
+            TransactionInterrupted: the database undid it for a reason that passes; do it again.
+        """
+        with typed_interruptions():
+            async with self._statement_engine.connect() as connection:
+                rows: Sequence[Row[Any]] = (await connection.execute(statement)).all()
+        return rows

@@ -26,6 +26,13 @@ CONCURRENT_MAX: Final = 3
 REASON_CHARACTERS_MAX: Final = 500
 DIFFERENCES_SHOWN_MAX: Final = 5
 
+_TAKE: Final = """
+WITH taken AS (INSERT INTO identity (is_only, tenant_id) VALUES (true, $1) ON CONFLICT DO NOTHING
+  RETURNING tenant_id)
+SELECT tenant_id FROM taken UNION ALL SELECT tenant_id FROM identity
+"""
+"""Writes whose database it is, unless it says so already; gives whose it is."""
+
 Invalidate = Callable[[UUID], Awaitable[None]]
 """Tells every process that a tenant's row in the registry has changed; after the commit."""
 
@@ -107,50 +114,45 @@ async def give_up(
 
 
 async def _steps(run: _Run, invalidate: Invalidate) -> TenantStatus:
-    while True:
-        # Read under the slot: another process may have ended its run a moment ago.
-        status = await _status(run)
-        if status not in STEPS:
-            return status
-        await STEPS[status](run)
-        if status is TenantStatus.VERIFIED:
+    # Read under the slot: another process may have ended its run a moment ago.
+    status = await _status(run)
+    while status in STEPS:
+        before, status = status, await STEPS[status](run)
+        if before is TenantStatus.VERIFIED:
             await invalidate(run.tenant_id)
+    return status
 
 
-async def _create_database(run: _Run) -> None:
+async def _create_database(run: _Run) -> TenantStatus:
     # Still `requested`: what an earlier run left was never granted to anybody, and may be of an
     # older revision.
     await run.admin.execute(f'DROP DATABASE IF EXISTS "{run.database}" WITH (FORCE)')
     await run.admin.execute(
         f'CREATE DATABASE "{run.database}" TEMPLATE "{run.template.name}" STRATEGY WAL_LOG'
     )
-    await _advance(run, TenantStatus.REQUESTED, TenantStatus.DATABASE_CREATED)
+    return await _advance(run, TenantStatus.REQUESTED, TenantStatus.DATABASE_CREATED)
 
 
-async def _grant(run: _Run) -> None:
+async def _grant(run: _Run) -> TenantStatus:
     """What a copy doesn't inherit from its template."""
     await run.admin.execute(
         f'REVOKE ALL ON DATABASE "{run.database}" FROM PUBLIC;'
         f'GRANT CONNECT ON DATABASE "{run.database}" TO hazina_tenant;'
         f'ALTER DATABASE "{run.database}" CONNECTION LIMIT {CONNECTIONS_PER_TENANT_MAX}'
     )
-    await _advance(run, TenantStatus.DATABASE_CREATED, TenantStatus.GRANTED)
+    return await _advance(run, TenantStatus.DATABASE_CREATED, TenantStatus.GRANTED)
 
 
-async def _verify(run: _Run) -> None:
+async def _verify(run: _Run) -> TenantStatus:
     """Write whose database it is, and compare what is there with what should be."""
     async with run.servers.connect(run.migrator_url, run.database) as connection:
-        await connection.execute(
-            "INSERT INTO identity (is_only, tenant_id) VALUES (true, $1) ON CONFLICT DO NOTHING",
-            run.tenant_id,
-        )
-        belongs_to = await connection.fetchval("SELECT tenant_id FROM identity")
+        belongs_to = await connection.fetchval(_TAKE, run.tenant_id)
         if belongs_to != run.tenant_id:
             raise _Unfit(f"the database {run.database} belongs to another tenant")
         live_hash = await catalogue_hash(connection)
         if live_hash != run.template.catalogue_hash:
             raise _Unfit(await _what_differs(run, connection))
-    await _advance(
+    return await _advance(
         run,
         TenantStatus.GRANTED,
         TenantStatus.VERIFIED,
@@ -159,11 +161,11 @@ async def _verify(run: _Run) -> None:
     )
 
 
-async def _activate(run: _Run) -> None:
-    await _advance(run, TenantStatus.VERIFIED, TenantStatus.ACTIVE, activated_at=utc_now())
+async def _activate(run: _Run) -> TenantStatus:
+    return await _advance(run, TenantStatus.VERIFIED, TenantStatus.ACTIVE, activated_at=utc_now())
 
 
-STEPS: Final[Mapping[TenantStatus, Callable[[_Run], Awaitable[None]]]] = {
+STEPS: Final[Mapping[TenantStatus, Callable[[_Run], Awaitable[TenantStatus]]]] = {
     TenantStatus.REQUESTED: _create_database,
     TenantStatus.DATABASE_CREATED: _grant,
     TenantStatus.GRANTED: _verify,
@@ -179,14 +181,15 @@ async def _what_differs(run: _Run, connection: asyncpg.Connection) -> str:
     return f"the schema is not that of {run.template.revision}: {shown}" + (f"; {more} more" * (more > 0))
 
 
-async def _advance(run: _Run, before: TenantStatus, after: TenantStatus, **values: object) -> None:
-    async with run.owner.transaction() as session:
-        await session.execute(
-            update(Tenant)
-            .where(Tenant.id == run.tenant_id, Tenant.status == before)
-            .values(status=after, status_reason=None, **values)
-            .execution_options(synchronize_session=False)
-        )
+async def _advance(run: _Run, before: TenantStatus, after: TenantStatus, **values: object) -> TenantStatus:
+    """Record that a step is done; gives where the tenant stands, which is elsewhere if it was given up."""
+    advanced = await run.owner.write(
+        update(Tenant)
+        .where(Tenant.id == run.tenant_id, Tenant.status == before)
+        .values(status=after, status_reason=None, **values)
+        .returning(Tenant.status)
+    )
+    return after if advanced else await _status(run)
 
 
 async def _status(run: _Run) -> TenantStatus:

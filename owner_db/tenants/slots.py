@@ -12,6 +12,12 @@ from owner_db.tenants.errors import ProvisioningBusy
 _SLOTS: Final = 0x48A21A01
 """First half of the lock keys that count provisionings; the second half is the slot's number."""
 
+_TAKE: Final = """
+SELECT CASE WHEN pg_try_advisory_lock($1) THEN $3::int IS NULL OR EXISTS (
+  SELECT FROM generate_series(0, $3 - 1) AS slot WHERE pg_try_advisory_lock($2::int, slot)) END
+"""
+"""The turn first, then the first slot that is free."""
+
 
 @asynccontextmanager
 async def provisioning_slot(
@@ -23,24 +29,11 @@ async def provisioning_slot(
         ProvisioningBusy: no slot is free, or another process is at this tenant.
     """
     mine = int.from_bytes(tenant_id.bytes[-8:], "big", signed=True)
-    if not await admin.fetchval("SELECT pg_try_advisory_lock($1)", mine):
-        raise ProvisioningBusy
     try:
-        if concurrent_max is not None:
-            await _take_slot(admin, concurrent_max)
+        if not await admin.fetchval(_TAKE, mine, _SLOTS, concurrent_max):
+            raise ProvisioningBusy
         yield
     finally:
         # Closing the connection frees them as well; a broken one has freed them already.
         if not admin.is_closed():
             await admin.execute("SELECT pg_advisory_unlock_all()")
-
-
-async def _take_slot(admin: asyncpg.Connection, concurrent_max: int) -> None:
-    taken = await admin.fetchval(
-        "SELECT EXISTS (SELECT FROM generate_series(0, $2 - 1) AS slot"
-        " WHERE pg_try_advisory_lock($1::int, slot))",
-        _SLOTS,
-        concurrent_max,
-    )
-    if not taken:
-        raise ProvisioningBusy
