@@ -18,6 +18,7 @@ from jobs.channels import channel_handlers
 from jobs.cron import Periodic
 from jobs.forwarding import forwarding_handlers
 from jobs.inbox import inbox_handlers
+from jobs.ledger import ledger_handlers
 from jobs.mail import mail_handlers
 from jobs.payments import payment_handlers
 from jobs.providers import Providers
@@ -93,6 +94,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *payment_handlers(providers),
         *inbox_handlers(providers),
         *channel_handlers(providers),
+        *ledger_handlers(),
         *forwarding_handlers(),
         *tenant_handlers(here.servers),
         *reconciliation_handlers(),

@@ -99,6 +99,11 @@ async def expire_due(session: TenantSession, now: datetime, limit: int = EXPIRIN
     return len(expired)
 
 
+async def expires_at(session: TenantSession, hold_id: UUID) -> datetime | None:
+    """When a pending hold's time is over; None where it is not pending any more, or never ends."""
+    return await session.scalar(select(Hold.expires_at).where(Hold.id == hold_id, Hold.state == PENDING))
+
+
 def announce_expiry(session: TenantSession, held: Held, now: datetime) -> None:
     """Leave the job that lets go of a hold when its time is over."""
     if held.expires_at is not None:

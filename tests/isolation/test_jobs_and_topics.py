@@ -41,6 +41,7 @@ OF_TENANTS: Final = {
     "ask_payment": {"payment_id": "payment"},
     "process_inbox": {"inbox_id": "payment"},
     "verify_channel": {"channel_id": "channel"},
+    "expire_hold": {"hold_id": "hold"},
     "reconcile_scope": {"reconciliation_id": "reconciliation"},
 }
 OF_THE_PLATFORM: Final = {

@@ -1,12 +1,16 @@
 """Two businesses: one that tries, and one whose every text and id is known, so that a leak shows."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
 from core.clock import utc_now
+from core.currency import Currency
 from core.ids import Kind, new_id, outside
+from core.money import Money
 from core.pages import Cursor
 from owner_db.users import api_keys, members
 from owner_db.users.models import User
@@ -14,11 +18,15 @@ from owner_db.users.signing_in import add_user, new_account
 from tenancy.context import Principal, Services, TenantContext
 from tenancy.roles import ROLE_SCOPES, Role, Scope
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenant_db.ledger.commands import NewHold, of_people
+from tenant_db.ledger.holding import place_hold
+from tenant_db.ledger.posting import post
+from tenant_db.ledger.rules import TransferKind
 from tenant_db.reconciliation.models import Finding
 from tenant_db.reconciliation.reconciling import NewReconciliation, plan
 from tenant_db.reconciliation.rules import AskedBy, FindingKind
 from tests.factories.callers import REQUEST
-from tests.factories.ledger import make_account
+from tests.factories.ledger import make_account, sale
 from tests.factories.payments import Shop, initiate, make_shop
 
 MARK = "Zawadi"
@@ -65,7 +73,7 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
 
 
 async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
-    """Two accounts of the store, and what a check found."""
+    """Two accounts of the store, a hold between them, and what a check found."""
     accounts = [await make_account(tenant, f"{name}:{number}") for number in range(2)]
     run = plan(NewReconciliation(shop.store_id, AskedBy.TENANT))
     finding = Finding(
@@ -85,11 +93,34 @@ async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
         await session.flush()
         session.add(finding)
     return {
+        "transfer": outside(Kind.TRANSFER, await _moved(tenant, name, accounts)),
+        "hold": outside(Kind.HOLD, await _held(tenant, name, accounts)),
         "reconciliation": outside(Kind.RECONCILIATION, run.id),
         "finding": outside(Kind.FINDING, finding.id),
         "ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[0]),
         "second_ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[1]),
     }
+
+
+async def _held(tenant: Tenant, name: str, accounts: list[UUID]) -> UUID:
+    """A hold whose time is over, though nobody has come to let it go."""
+    now = utc_now()
+    new = NewHold(
+        source_id=accounts[0],
+        destination_id=accounts[1],
+        amount=Money(100, Currency.KES),
+        kind=TransferKind.TRANSFER,
+        reference=name,
+        idempotency_key=of_people(name),
+        expires_at=now,
+    )
+    async with tenant.transaction() as session:
+        return (await place_hold(session, new, now - timedelta(minutes=1))).id
+
+
+async def _moved(tenant: Tenant, name: str, accounts: list[UUID]) -> UUID:
+    async with tenant.transaction() as session:
+        return (await post(session, sale(accounts[0], accounts[1], key=of_people(name)))).id
 
 
 async def _owner_of(services: Services, tenant: Tenant, name: str) -> User:
