@@ -83,7 +83,8 @@ class Oracle:
             case Linked(transfers):
                 return self._refusal_of_group([_movement(new) for new in transfers])
             case NewHold():
-                return self._refusal_of_group([_movement(command)])
+                is_late = command.expires_at is not None and command.expires_at <= now
+                return "INVALID_INPUT" if is_late else self._refusal_of_group([_movement(command)])
             case PostHold(hold_id, part):
                 held = self.holds[hold_id]
                 exceeded = part is not None and part.minor > held.new.amount.minor
