@@ -35,6 +35,7 @@ class Kind(StrEnum):
     STATEMENT_IMPORT = "stmt"
     STATEMENT_LINE = "sline"
     STATEMENT_MATCH = "match"
+    EXPORT = "exp"
     AUDIT = "audit"
     OUTBOX = "job"
     SERVER = "dbs"

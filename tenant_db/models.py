@@ -5,6 +5,7 @@ from tenant_db.calls.models import ProviderCall
 from tenant_db.channels.models import Channel
 from tenant_db.credentials.models import ProviderAccount, SealedSecret
 from tenant_db.customers.models import Customer
+from tenant_db.exports.models import Export, ExportPart
 from tenant_db.idempotency.models import TenantIdempotency
 from tenant_db.identity.models import Identity
 from tenant_db.inbox.models import TenantInbox
@@ -20,6 +21,8 @@ __all__ = [
     "Confirmation",
     "Customer",
     "Entry",
+    "Export",
+    "ExportPart",
     "Finding",
     "Hold",
     "Identity",
