@@ -10,6 +10,7 @@ from tenant_db.idempotency.models import TenantIdempotency
 from tenant_db.identity.models import Identity
 from tenant_db.inbox.models import TenantInbox
 from tenant_db.ledger.models import Entry, Hold, LedgerAccount, Transfer
+from tenant_db.ledger.proof_models import Block, LedgerVerification
 from tenant_db.outbox.models import TenantOutbox
 from tenant_db.payments.models import Confirmation, Payment, PaymentEvent
 from tenant_db.reconciliation.models import Finding, Reconciliation
@@ -17,6 +18,7 @@ from tenant_db.statements.models import MatchedTransfer, StatementImport, Statem
 from tenant_db.stores.models import Store
 
 __all__ = [
+    "Block",
     "Channel",
     "Confirmation",
     "Customer",
@@ -27,6 +29,7 @@ __all__ = [
     "Hold",
     "Identity",
     "LedgerAccount",
+    "LedgerVerification",
     "MatchedTransfer",
     "Payment",
     "PaymentEvent",
@@ -45,5 +48,7 @@ __all__ = [
     "Transfer",
 ]
 
-INSERT_ONLY = frozenset({"audit_log", "payment_events", "ledger_transfers", "ledger_entries"})
+INSERT_ONLY = frozenset(
+    {"audit_log", "payment_events", "ledger_transfers", "ledger_entries", "ledger_blocks"}
+)
 """Tables in which the application's role may neither update nor delete."""
