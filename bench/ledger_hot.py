@@ -45,7 +45,7 @@ async def ledger_hot_account() -> list[Row]:
             made.cluster.migrator_url, made.tenant.ref.database
         ) as connection:
             await connection.execute(FUNCTION.read_text())
-        callers = _Callers(made)
+        callers = Callers(made)
         await callers.rate(WARM_UP_S)
         for _ in range(sized(ROUNDS, 1)):
             theirs.append(await _pgbench(made))
@@ -61,8 +61,8 @@ async def _pgbench(made: Books) -> float:
     return await made.pgbench(SCRIPT, CALLERS, ["-T", str(ROUND_S), *given])
 
 
-class _Callers:
-    """Each posts again as soon as it has its answer."""
+class Callers:
+    """They post from the holding to the first store, each transfer under a key of its own."""
 
     def __init__(self, made: Books) -> None:
         self._made = made
@@ -72,7 +72,7 @@ class _Callers:
         self._actor = Actor("api_key", new_id(), "127.0.0.1", "bench", new_id().hex)
 
     async def rate(self, duration_s: int) -> float:
-        """Postings a second."""
+        """Postings a second of CALLERS callers, who post again as soon as they have their answers."""
         began = perf_counter()
         done = await asyncio.gather(*[self._post_until(began + duration_s) for _ in range(CALLERS)])
         return sum(done) / (perf_counter() - began)
@@ -80,12 +80,16 @@ class _Callers:
     async def _post_until(self, end: float) -> int:
         done = 0
         while perf_counter() < end:
-            (outcome,) = await self._batches.carry_out(self._made.tenant, [self._request()])
-            is_made = isinstance(outcome, Made)
-            if not is_made:
-                raise AssertionError(f"a posting was refused: {outcome}")
+            await self.post()
             done += 1
         return done
+
+    async def post(self) -> None:
+        """One caller's posting; a refusal ends the benchmark."""
+        (outcome,) = await self._batches.carry_out(self._made.tenant, [self._request()])
+        is_made = isinstance(outcome, Made)
+        if not is_made:
+            raise AssertionError(f"a posting was refused: {outcome}")
 
     def _request(self) -> Request:
         key = f"hot-{next(self._numbers)}"
