@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from core.clock import utc_now
 from core.currency import Currency
@@ -93,3 +93,58 @@ def sale(
     return NewTransfer(
         source_id, destination_id, Money(amount_minor, currency), TransferKind.SALE, "pay_1", key
     )
+
+
+_UNSOUND: Final = {
+    "counters are the sums of the entries": """
+        SELECT account.code FROM ledger_accounts AS account
+        LEFT JOIN ledger_entries AS entry ON entry.account_id = account.id
+        GROUP BY account.id
+        HAVING count(entry.sequence) <> account.entry_count
+            OR coalesce(sum(entry.amount_minor) FILTER (WHERE entry.side = 'debit'), 0)
+                <> account.posted_debits_minor
+            OR coalesce(sum(entry.amount_minor) FILTER (WHERE entry.side = 'credit'), 0)
+                <> account.posted_credits_minor""",
+    "pending counters are the sums of the pending holds": """
+        SELECT account.code FROM ledger_accounts AS account
+        WHERE account.pending_debits_minor <> (
+                SELECT coalesce(sum(amount_minor), 0) FROM ledger_holds
+                WHERE source_id = account.id AND state = 'pending')
+            OR account.pending_credits_minor <> (
+                SELECT coalesce(sum(amount_minor), 0) FROM ledger_holds
+                WHERE destination_id = account.id AND state = 'pending')""",
+    "each entry starts where the last one ended, in the order of time": """
+        SELECT account_id FROM (
+            SELECT account_id, sequence, balance_before_minor, created_at,
+                lag(sequence, 1, 0::bigint) OVER entries AS last_sequence,
+                lag(balance_after_minor, 1, 0) OVER entries AS last_balance,
+                lag(created_at, 1, created_at) OVER entries AS last_created_at
+            FROM ledger_entries WINDOW entries AS (PARTITION BY account_id ORDER BY sequence)
+        ) AS entry
+        WHERE sequence <> last_sequence + 1 OR balance_before_minor <> last_balance
+            OR created_at < last_created_at""",
+    "each transfer has its two entries": """
+        SELECT transfer.id FROM ledger_transfers AS transfer
+        LEFT JOIN ledger_entries AS debit ON debit.account_id = transfer.source_id
+            AND debit.sequence = transfer.source_sequence AND debit.side = 'debit'
+            AND debit.transfer_id = transfer.id AND debit.amount_minor = transfer.amount_minor
+        LEFT JOIN ledger_entries AS credit ON credit.account_id = transfer.destination_id
+            AND credit.sequence = transfer.destination_sequence AND credit.side = 'credit'
+            AND credit.transfer_id = transfer.id AND credit.amount_minor = transfer.amount_minor
+        WHERE debit.transfer_id IS NULL OR credit.transfer_id IS NULL""",
+    "debits are credits in each currency": """
+        SELECT currency FROM ledger_accounts GROUP BY currency
+        HAVING sum(posted_debits_minor) <> sum(posted_credits_minor)""",
+    "what is available is above the floor": """
+        SELECT code FROM ledger_accounts
+        WHERE CASE normal_side
+            WHEN 'debit' THEN posted_debits_minor - posted_credits_minor - pending_credits_minor
+            ELSE posted_credits_minor - posted_debits_minor - pending_debits_minor END < floor_minor""",
+}
+
+
+async def require_sound_books(tenant: Tenant) -> None:
+    """All that holds in any books whose accounts began at nothing, and without involuntary debits."""
+    async with tenant.reading() as session:
+        for fact, exceptions in _UNSOUND.items():
+            assert (await session.execute(text(exceptions))).all() == [], fact
