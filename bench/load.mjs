@@ -1,5 +1,5 @@
 // Asks one URL as fast as the answers come; prints what came of it as JSON.
-// Settings come in as JSON: {url, headers, connections, duration_s, body | payments, expected}.
+// Settings come in as JSON: {url, headers, connections, duration_s, body | payments | postings, expected}.
 import { randomUUID } from "node:crypto";
 import autocannon from "autocannon";
 
@@ -17,9 +17,29 @@ function payment() {
   return JSON.stringify({ query: settings.payments.query, variables: { input } });
 }
 
+// Each posting has a key of its own; all of them debit the first account.
+function postings() {
+  const { query, source, destinations, count, run } = settings.postings;
+  const items = [];
+  for (let place = 0; place < count; place += 1) {
+    number += 1;
+    items.push({
+      idempotencyKey: `${run}-${number}`,
+      sourceId: source,
+      destinationId: destinations[number % destinations.length],
+      amount: { amountMinor: String(100 + (number % 900)), currency: "KES" },
+      kind: "TRANSFER",
+      reference: `order-${number}`,
+    });
+  }
+  return JSON.stringify({ query, variables: { input: { items } } });
+}
+
 const request = { method: "POST", headers: settings.headers };
 if (settings.payments) {
   request.setupRequest = (given) => ({ ...given, body: payment() });
+} else if (settings.postings) {
+  request.setupRequest = (given) => ({ ...given, body: postings() });
 } else {
   request.body = settings.body;
 }
