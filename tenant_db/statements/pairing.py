@@ -6,11 +6,11 @@ people decide it.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from core.currency import Currency
@@ -18,6 +18,10 @@ from tenant_db.statements.rules import LineKind
 
 RUN_MAX: Final = 500
 """Transfers that one settlement may sum up."""
+SETTLEMENTS_MAX: Final = 500
+"""Settlements looked at in one run: each is compared with every run of transfers near it."""
+NEAR_MAX: Final = 20_000
+"""Transfers near a settlement; where there are more, some run of them always fits."""
 
 
 class Rule(StrEnum):
@@ -69,6 +73,9 @@ class Booked:
     at: datetime
 
 
+Item = TypeVar("Item", Stated, Booked)
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Lines and transfers that are the same money."""
@@ -116,7 +123,8 @@ class _Work:
 
     def by_settlement(self) -> None:
         """A payout line and the only run of transfers, one after the other, that comes to it."""
-        for line in [line for line in self._lines.values() if line.kind is LineKind.PAYOUT]:
+        settlements = [line for line in self._lines.values() if line.kind is LineKind.PAYOUT]
+        for line in settlements[:SETTLEMENTS_MAX]:
             runs = self._runs(line)
             exact = [run for run in runs if _sum(run) == line.amount_minor]
             chosen = exact or runs
@@ -125,17 +133,12 @@ class _Work:
 
     def by_amount(self) -> None:
         """Pairs of which each is the other's only one."""
-        nameless = [each for each in self._booked.values() if not each.is_named]
-        by_amount = _by_amount(nameless)
-        fits = {line.id: self._fitting(line, by_amount) for line in self._lines.values()}
-        suitors: dict[UUID, int] = {}
-        for found in fits.values():
-            for transfer in found:
-                suitors[transfer.id] = suitors.get(transfer.id, 0) + 1
+        nameless = _Index(each for each in self._booked.values() if not each.is_named)
+        stated = _Index(self._lines.values())
         for line in list(self._lines.values()):
-            found = fits[line.id]
-            if len(found) == 1 and suitors[found[0].id] == 1:
-                self._match(Rule.AMOUNT_AND_TIME, [line], found)
+            transfer = nameless.only_near(line, self._tolerance)
+            if transfer is not None and stated.only_near(transfer, self._tolerance) is line:
+                self._match(Rule.AMOUNT_AND_TIME, [line], [transfer])
 
     def _one_to_one(
         self, lines: Sequence[Stated], transfers: Sequence[Booked]
@@ -157,6 +160,8 @@ class _Work:
             and (each.amount_minor > 0) is (line.amount_minor > 0)
             and self._is_near(line, each)
         ]
+        if len(near) > NEAR_MAX:
+            return []
         found: list[list[Booked]] = []
         sums = [0]
         for each in near:
@@ -167,18 +172,6 @@ class _Work:
             high = bisect_right(sums, sums[start] + target + slack, low)
             found += [near[start:end] for end in range(low, high) if end - start <= RUN_MAX]
         return found
-
-    def _fitting(
-        self, line: Stated, by_amount: Mapping[Currency, tuple[list[int], list[Booked]]]
-    ) -> list[Booked]:
-        amounts, transfers = by_amount.get(line.currency, ([], []))
-        low = bisect_left(amounts, line.amount_minor - self._tolerance.minor)
-        high = bisect_right(amounts, line.amount_minor + self._tolerance.minor)
-        return [
-            each
-            for each in transfers[low:high]
-            if (each.amount_minor > 0) is (line.amount_minor > 0) and self._is_near(line, each)
-        ]
 
     def _is_near(self, line: Stated, transfer: Booked) -> bool:
         return abs(line.at - transfer.at) <= timedelta(days=self._tolerance.days)
@@ -230,8 +223,31 @@ def _by_reference(booked: Iterable[Booked]) -> dict[tuple[str, Currency], list[B
     return groups
 
 
-def _by_amount(booked: Iterable[Booked]) -> dict[Currency, tuple[list[int], list[Booked]]]:
-    groups: dict[Currency, list[Booked]] = {}
-    for each in sorted(booked, key=lambda each: (each.amount_minor, each.at, each.id)):
-        groups.setdefault(each.currency, []).append(each)
-    return {currency: ([each.amount_minor for each in found], found) for currency, found in groups.items()}
+class _Index(Generic[Item]):
+    """Lines or transfers by currency and amount, each amount's in order of time."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items: dict[tuple[Currency, int], list[Item]] = {}
+        for item in sorted(items, key=lambda item: (item.at, item.id)):
+            self._items.setdefault((item.currency, item.amount_minor), []).append(item)
+        self._amounts: dict[Currency, list[int]] = {}
+        for currency, amount in sorted(self._items):
+            self._amounts.setdefault(currency, []).append(amount)
+
+    def only_near(self, other: Stated | Booked, tolerance: Tolerance) -> Item | None:
+        """The only one here that `other` can be; None if there is none, or more than one."""
+        found: list[Item] = []
+        amounts = self._amounts.get(other.currency, [])
+        low = bisect_left(amounts, other.amount_minor - tolerance.minor)
+        high = bisect_right(amounts, other.amount_minor + tolerance.minor)
+        slack = timedelta(days=tolerance.days)
+        for amount in amounts[low:high]:
+            if (amount > 0) is not (other.amount_minor > 0):
+                continue
+            items = self._items[other.currency, amount]
+            start = bisect_left(items, other.at - slack, key=lambda item: item.at)
+            end = bisect_right(items, other.at + slack, key=lambda item: item.at)
+            found += items[start : min(end, start + 2)]
+            if len(found) > 1:
+                return None
+        return found[0] if found else None

@@ -1,0 +1,198 @@
+"""Matches stored lines with the transfers that moved what lies at their place."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, text
+from sqlalchemy.orm import aliased
+
+from core.currency import Currency
+from core.ids import new_id
+from tenancy.sessions import TenantSession
+from tenant_db.ledger.models import LedgerAccount, Transfer
+from tenant_db.statements.models import MatchedTransfer, StatementLine, StatementMatch
+from tenant_db.statements.pairing import Booked, Pair, Stated, Tolerance, pair
+from tenant_db.statements.rules import ROWS_MAX, LineKind
+
+BOOKED_LATE: Final = timedelta(days=14)
+"""How long after it happened a movement may still come into the books."""
+BOOKED_MAX: Final = 200_000
+"""Transfers looked at in one run, the oldest first."""
+BATCH: Final = 5_000
+SYSTEM: Final = "system"
+
+# The sale's key is made of its payment's id, which knows what the provider calls it. Money that was
+# put into suspense and taken out again because it was there twice never moved at the provider.
+_BOOKED: Final = text("""
+WITH places AS MATERIALIZED (
+    SELECT id FROM ledger_accounts WHERE code = 'holding:' || :holding
+), moved AS (
+    SELECT id, reference, idempotency_key, amount_minor, currency, effective_at, kind
+    FROM ledger_transfers
+    WHERE source_id IN (SELECT id FROM places) AND created_at BETWEEN :since AND :until
+        AND destination_id NOT IN (SELECT id FROM places)
+    UNION ALL
+    SELECT id, reference, idempotency_key, -amount_minor, currency, effective_at, kind
+    FROM ledger_transfers
+    WHERE destination_id IN (SELECT id FROM places) AND created_at BETWEEN :since AND :until
+        AND source_id NOT IN (SELECT id FROM places)
+)
+SELECT moved.id, moved.amount_minor, moved.currency, moved.effective_at,
+    array_remove(ARRAY[moved.reference, payment.receipt, payment.provider_reference], NULL) AS names,
+    payment.receipt IS NOT NULL OR moved.idempotency_key LIKE 'suspense:%' AS is_named
+FROM moved
+LEFT JOIN payments AS payment ON payment.id =
+    CASE WHEN moved.idempotency_key ~ '^sale(-aside)?:[0-9a-f-]{36}$'
+        THEN right(moved.idempotency_key, 36)::uuid END
+WHERE NOT EXISTS (SELECT FROM statement_matched_transfers AS matched WHERE matched.transfer_id = moved.id)
+    AND moved.idempotency_key NOT LIKE 'suspense-cleared:%'
+    AND NOT EXISTS (SELECT FROM ledger_transfers AS cleared WHERE moved.idempotency_key LIKE 'suspense:%'
+        AND cleared.idempotency_key = 'suspense-cleared:' || substr(moved.idempotency_key, 10))
+ORDER BY moved.effective_at, moved.id
+LIMIT :most
+""")
+
+_SET_MATCHES: Final = text("""
+UPDATE statement_lines AS line SET match_id = new.match_id
+FROM unnest(CAST(:line_ids AS uuid[]), CAST(:match_ids AS uuid[])) AS new (line_id, match_id)
+WHERE line.id = new.line_id
+""")
+_TAKE_TRANSFERS: Final = text("""
+INSERT INTO statement_matched_transfers (transfer_id, match_id)
+SELECT transfer_id, match_id
+FROM unnest(CAST(:transfer_ids AS uuid[]), CAST(:match_ids AS uuid[])) AS new (transfer_id, match_id)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Who matched, and why, for the rows of matches."""
+
+    by: str = SYSTEM
+    note: str | None = None
+
+
+async def match_period(
+    session: TenantSession,
+    holding: str,
+    period: tuple[datetime, datetime],
+    tolerance: Tolerance,
+    now: datetime,
+) -> int:
+    """Match what is unmatched of one place around a period; gives how many lines were matched.
+
+    Runs and people that match the same place wait for each other.
+    """
+    await take_turn(session, holding)
+    slack = timedelta(days=tolerance.days)
+    since, until = period[0] - slack, period[1] + slack
+    lines = await _stated(session, holding, since, until)
+    booked = await _booked(session, holding, since, until + BOOKED_LATE)
+    # Seconds of work for a large file: other jobs of this process go on meanwhile.
+    pairs = await asyncio.to_thread(pair, lines, booked, tolerance)
+    for start in range(0, len(pairs), BATCH):
+        await write_matches(session, pairs[start : start + BATCH], Matched(), now)
+    return sum(len(each.lines) for each in pairs)
+
+
+async def take_turn(session: TenantSession, holding: str) -> None:
+    """Wait until nobody else matches lines of this place, and keep others waiting."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"match:{holding}", 0))))
+
+
+async def write_matches(
+    session: TenantSession, pairs: Sequence[Pair], matched: Matched, now: datetime
+) -> list[UUID]:
+    """Write matches, mark their lines, and take their transfers; gives the matches' ids."""
+    ids = [new_id() for _ in pairs]
+    rows = [_values(id_, each, matched, now) for id_, each in zip(ids, pairs, strict=True)]
+    await session.execute(insert(StatementMatch), rows)
+    by_line = [(line, id_) for id_, each in zip(ids, pairs, strict=True) for line in each.lines]
+    by_transfer = [(taken, id_) for id_, each in zip(ids, pairs, strict=True) for taken in each.transfers]
+    await session.execute(
+        _SET_MATCHES, {"line_ids": [line for line, _ in by_line], "match_ids": [id_ for _, id_ in by_line]}
+    )
+    await session.execute(
+        _TAKE_TRANSFERS,
+        {"transfer_ids": [one for one, _ in by_transfer], "match_ids": [id_ for _, id_ in by_transfer]},
+    )
+    return ids
+
+
+def is_unmatched(holding: str) -> ColumnElement[bool]:
+    """Of transfers: whether it moved what lies at the place, and no statement has confirmed it yet."""
+    places = select(LedgerAccount.id).where(LedgerAccount.code == f"holding:{holding}")
+    is_known = exists().where(MatchedTransfer.transfer_id == Transfer.id)
+    key = Transfer.idempotency_key
+    undone = aliased(Transfer)
+    twin = exists().where(
+        key.like("suspense:%"),
+        undone.idempotency_key == func.concat("suspense-cleared:", func.substr(key, 10)),
+    )
+    return (
+        or_(Transfer.source_id.in_(places), Transfer.destination_id.in_(places))
+        & ~is_known
+        & key.not_like("suspense-cleared:%")
+        & ~twin
+    )
+
+
+async def _stated(session: TenantSession, holding: str, since: datetime, until: datetime) -> list[Stated]:
+    found = await session.scalars(
+        select(StatementLine)
+        .where(
+            StatementLine.holding == holding,
+            StatementLine.match_id.is_(None),
+            StatementLine.occurred_at.between(since, until),
+        )
+        .order_by(StatementLine.occurred_at, StatementLine.id)
+        .limit(ROWS_MAX)
+    )
+    return [
+        Stated(
+            line.id,
+            line.reference,
+            LineKind(line.kind),
+            line.amount_minor,
+            line.fee_minor,
+            line.currency,
+            line.occurred_at,
+        )
+        for line in found
+    ]
+
+
+async def _booked(session: TenantSession, holding: str, since: datetime, until: datetime) -> list[Booked]:
+    asked = {"holding": holding, "since": since, "until": until, "most": BOOKED_MAX}
+    return [_as_booked(row) for row in await session.execute(_BOOKED, asked)]
+
+
+def _as_booked(row: Row[*tuple[Any, ...]]) -> Booked:
+    return Booked(
+        row.id,
+        frozenset(row.names),
+        row.is_named,
+        int(row.amount_minor),
+        Currency(row.currency),
+        row.effective_at,
+    )
+
+
+def _values(id: UUID, each: Pair, matched: Matched, now: datetime) -> dict[str, Any]:
+    return {
+        "id": id,
+        "created_at": now,
+        "rule": each.rule.value,
+        "difference_minor": each.difference_minor,
+        "currency": each.currency,
+        "matched_by": matched.by,
+        "note": matched.note,
+        "items": {
+            "lines": [str(line) for line in each.lines],
+            "transfers": [str(transfer) for transfer in each.transfers],
+        },
+    }
