@@ -17,8 +17,9 @@ from owner_db.tenants.models import DirtyTenant
 from owner_db.tenants.models import Tenant as TenantRow
 from tenancy.engines import SETTLING, Tenants
 from tenancy.outbox import all_due
-from tenancy.sessions import OwnerDatabase, Tenant
-from tenancy.signals import DUE_PREFIX, OWNER_MEMBER
+from tenancy.sessions import OwnerDatabase, Tenant, TenantSession
+from tenancy.signals import DUE_PREFIX, OWNER_MEMBER, SEALING
+from tenant_db.ledger.blocks import has_unsealed
 
 SENTINEL: Final = "global:due:known"
 """Set once the due times are complete. Where it is missing, Redis was emptied."""
@@ -128,5 +129,8 @@ class Sweeper:
     async def _visit(self, database: OwnerDatabase | Tenant, member: str) -> None:
         async with database.reading() as session:
             due = await all_due(session)
+            to_seal = isinstance(session, TenantSession) and await has_unsealed(session)
         for queue, at in due.items():
             await self._redis.zadd(DUE_PREFIX + queue, {member: at.timestamp()}, lt=True)
+        if to_seal:
+            await self._redis.zadd(SEALING, {member: int(self._clock().timestamp())}, lt=True)

@@ -6,6 +6,7 @@ from owner_db.documents.models import PersistedDocument
 from owner_db.idempotency.models import OwnerIdempotency
 from owner_db.inbox.models import OwnerInbox
 from owner_db.outbox.models import OwnerOutbox
+from owner_db.proofs.models import LedgerHead
 from owner_db.tenants.models import (
     DatabaseServer,
     DirtyTenant,
@@ -33,6 +34,7 @@ __all__ = [
     "DirtyTenant",
     "HookEndpoint",
     "Invitation",
+    "LedgerHead",
     "MailToken",
     "Membership",
     "MigrationItem",

@@ -24,6 +24,7 @@ from jobs.payments import payment_handlers
 from jobs.providers import Providers
 from jobs.reconciliation import Nights, reconciliation_handlers
 from jobs.retention import retention_schedule
+from jobs.sealing import Sealer
 from jobs.tenants import tenant_handlers
 from jobs.work import Handler
 from jobs.worker import run_worker
@@ -106,6 +107,7 @@ def schedule(here: Process, sweeping: Tenants) -> Sequence[Periodic]:
     """What runs again and again, apart from the sweeps; `sweeping` has connections of its own."""
     return [
         *retention_schedule(here.services, here.servers),
+        *Sealer(here.services, sweeping, here.redis).schedule(),
         *Nights(here.services.owner, sweeping, here.services.clock).schedule(),
     ]
 

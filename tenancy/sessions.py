@@ -37,6 +37,8 @@ class AfterCommit:
     notices: list[Notice] = field(default_factory=list)
     due: dict[str, float] = field(default_factory=dict)
     """Queue → the earliest due time (unix seconds) of the outbox rows written."""
+    has_unsealed: bool = False
+    """Transfers were posted, for the sealer to put into a block."""
 
 
 class OwnerSession(AsyncSession):

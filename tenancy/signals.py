@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 from uuid import UUID
 
@@ -16,9 +16,14 @@ from tenancy.sessions import AfterCommit
 DUE_PREFIX: Final = "global:due:"
 """Sorted sets, one a queue: tenant id or `owner`, by the unix time of its earliest due row."""
 NUDGE_PREFIX: Final = "global:nudge:"
+SEALING: Final = "global:sealing"
+"""A sorted set as the due times: tenants whose ledger has transfers to seal."""
+SEAL_AFTER_S: Final = 10.0
+TELL_SEALER_EVERY_S: Final = 5.0
+"""Shorter than the sealer's pause: whoever was told a moment ago comes again after this commit."""
 OWNER_MEMBER: Final = "owner"
 MARK_EVERY_S: Final = 60.0
-MARKED_MAX: Final = 10_000
+REMEMBERED_MAX: Final = 10_000
 
 MarkDirty = Callable[[UUID], Awaitable[None]]
 
@@ -36,28 +41,27 @@ class RedisSignals:
         """`mark_dirty` commits a mark in the owner database; None where sweeps see all anyway."""
         self._client = client
         self._mark_dirty = mark_dirty
-        self._marked: OrderedDict[UUID, float] = OrderedDict()
+        self._marked = _Recent(MARK_EVERY_S)
+        self._told_sealer = _Recent(TELL_SEALER_EVERY_S)
 
     async def before_commit(self, tenant_id: UUID | None, after: AfterCommit) -> None:
         """Mark the tenant dirty, at most once a minute; raises what `mark_dirty` raises."""
         if tenant_id is None or self._mark_dirty is None or not after.due:
             return
-        marked_at = self._marked.get(tenant_id)
-        if marked_at is not None and monotonic() - marked_at < MARK_EVERY_S:
+        if tenant_id in self._marked:
             return
         # The time before the mark is what counts: a sweep may have taken it off at once.
         now = monotonic()
         await self._mark_dirty(tenant_id)
-        self._marked[tenant_id] = now
-        self._marked.move_to_end(tenant_id)
-        if len(self._marked) > MARKED_MAX:
-            self._marked.popitem(last=False)
+        self._marked.add(tenant_id, now)
 
     async def after_commit(self, tenant_id: UUID | None, after: AfterCommit) -> None:
         """Put due times where relays look, nudge them, and publish; a failure is logged only."""
         if not after.due and not after.notices:
             return
         member = OWNER_MEMBER if tenant_id is None else str(tenant_id)
+        now = monotonic()
+        to_seal = tenant_id if after.has_unsealed and tenant_id not in self._told_sealer else None
         try:
             async with self._client.pipeline(transaction=False) as pipe:
                 for queue, due in after.due.items():
@@ -66,6 +70,29 @@ class RedisSignals:
                 for notice in after.notices:
                     if (whose := notice.tenant_id or tenant_id) is not None:
                         pipe.publish(channel_of(whose), message_of(notice))
+                if to_seal is not None:
+                    pipe.zadd(SEALING, {member: int(time() + SEAL_AFTER_S)}, lt=True)
                 await pipe.execute()
+                if to_seal is not None:
+                    self._told_sealer.add(to_seal, now)
         except (RedisError, OSError) as error:
             _log.warning("signals_lost", tenant=member, error=type(error).__name__)
+
+
+class _Recent:
+    """Tenants to whom something was done less than `every_s` ago."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._done: OrderedDict[UUID, float] = OrderedDict()
+
+    def __contains__(self, tenant_id: UUID | None) -> bool:
+        done_at = None if tenant_id is None else self._done.get(tenant_id)
+        return done_at is not None and monotonic() - done_at < self._every_s
+
+    def add(self, tenant_id: UUID, at: float) -> None:
+        """`at` is a reading of `monotonic`."""
+        self._done[tenant_id] = at
+        self._done.move_to_end(tenant_id)
+        if len(self._done) > REMEMBERED_MAX:
+            self._done.popitem(last=False)

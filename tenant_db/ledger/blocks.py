@@ -32,6 +32,11 @@ async def head_of(session: TenantSession) -> Block | None:
     return await session.scalar(select(Block).order_by(Block.height.desc()).limit(1))
 
 
+async def block_at(session: TenantSession, height: int) -> Block | None:
+    """None where the chain does not reach there."""
+    return await session.get(Block, height)
+
+
 async def has_unsealed(session: TenantSession) -> bool:
     """Whether transfers wait to be sealed, be it for another transaction to end."""
     sealed = select(func.coalesce(func.max(Block.to_transaction_id), 0)).scalar_subquery()

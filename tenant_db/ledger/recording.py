@@ -162,6 +162,7 @@ async def record(session: TenantSession, book: Book, others: Sequence[Rows] = ()
     for held in book.resolved:
         held.resolved_at = instant
     tell(session, [account.id for account in accounts])
+    session.after.has_unsealed |= bool(book.posted)
     return instant
 
 

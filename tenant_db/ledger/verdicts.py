@@ -23,6 +23,7 @@ class Break(StrEnum):
     BLOCK_CHANGED = "block_changed"
     BLOCK_MISSING = "block_missing"
     HEAD_DIFFERS = "head_differs"
+    HEAD_FORGED = "head_forged"
 
 
 _TOLD = {
@@ -37,6 +38,7 @@ _TOLD = {
     Break.BLOCK_CHANGED: "Block {height} was changed, or does not follow the block before it.",
     Break.BLOCK_MISSING: "Block {height} is missing.",
     Break.HEAD_DIFFERS: "Block {height} is not the one whose signed head was kept: history was rewritten.",
+    Break.HEAD_FORGED: "The platform's copy of the head at block {height} is not what was signed.",
 }
 
 

@@ -1,0 +1,1 @@
+"""Heads of tenants' ledgers, kept where the tenants' databases are not."""
