@@ -55,7 +55,7 @@ async def run_once(
         IdempotencyInProgress: a twin still runs; nothing was done, the same key may be tried again.
         DomainError: what `effect` refuses, now or when it first ran.
     """
-    with _busy_is_a_refusal():
+    with busy_is_a_refusal():
         try:
             async with transaction() as session:
                 earlier = await claim(session, once)
@@ -93,7 +93,8 @@ async def _repeat(
 
 
 @contextmanager
-def _busy_is_a_refusal() -> Iterator[None]:
+def busy_is_a_refusal() -> Iterator[None]:
+    """Raises IdempotencyInProgress: somebody held a lock for too long, and nothing was done."""
     try:
         yield
     except DBAPIError as error:

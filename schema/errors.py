@@ -24,6 +24,7 @@ A field whose union lacks the type gives a GraphQL error with `extensions.code` 
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Final, Generic, TypeVar, cast
 
 import strawberry
@@ -69,7 +70,13 @@ class Refusal(Generic[Refused, ErrorKind]):
 
     def told(self, refusal: Refused) -> ErrorKind:
         """The same outside of a field: for refusals kept by an idempotency key, or in lists."""
-        details = {name: getattr(refusal, name) for name in self._details}
+        return self._shown(refusal, {})
+
+    def _shown(self, refusal: Refused, instead: Mapping[str, object]) -> ErrorKind:
+        """`instead` has the values of fields that are not the exception's own."""
+        details = {
+            name: instead[name] if name in instead else getattr(refusal, name) for name in self._details
+        }
         return self.error_type(code=ErrorCode(refusal.code), message=refusal.message, **details)
 
 

@@ -6,7 +6,16 @@ import strawberry
 from strawberry.types import Info
 
 from core.ids import Kind
-from schema import channel_types, finding_types, members, payment_types, registering, sessions, stores
+from schema import (
+    channel_types,
+    finding_types,
+    ledger_posting_types,
+    members,
+    payment_types,
+    registering,
+    sessions,
+    stores,
+)
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.audit import AuditQueries
 from schema.base import make_schema
@@ -15,6 +24,10 @@ from schema.channels import ChannelMutations, ChannelQueries, ChannelSubscriptio
 from schema.connections import Node, NodeLoader, load_node
 from schema.current_tenant import CurrentTenantQueries, tenant_node
 from schema.ledger import LedgerQueries, ledger_account_node, transfer_node
+from schema.ledger_accounts import LedgerAccountMutations
+from schema.ledger_holds import HoldMutations, HoldQueries, hold_node
+from schema.ledger_posting import LedgerPostingMutations
+from schema.ledger_posting_bulk import LedgerBulkMutations
 from schema.members import MemberMutations, MemberQueries
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
 from schema.reconciliation import ReconciliationMutations, ReconciliationQueries, finding_node
@@ -30,6 +43,7 @@ NODES: Final[dict[Kind, NodeLoader]] = {
     Kind.PAYMENT: payment_node,
     Kind.LEDGER_ACCOUNT: ledger_account_node,
     Kind.TRANSFER: transfer_node,
+    Kind.HOLD: hold_node,
     Kind.FINDING: finding_node,
 }
 """What `node(id)` can read, by the prefix of the id."""
@@ -42,6 +56,7 @@ class Query(
     ChannelQueries,
     PaymentQueries,
     LedgerQueries,
+    HoldQueries,
     ReconciliationQueries,
     CatalogQueries,
     AuditQueries,
@@ -65,6 +80,10 @@ class Mutation(
     StoreMutations,
     ChannelMutations,
     PaymentMutations,
+    LedgerPostingMutations,
+    LedgerBulkMutations,
+    HoldMutations,
+    LedgerAccountMutations,
     ReconciliationMutations,
     ApiKeyMutations,
     MemberMutations,
@@ -90,6 +109,7 @@ def tenant_schema() -> strawberry.Schema:
             *stores.REFUSALS,
             *channel_types.REFUSALS,
             *payment_types.REFUSALS,
+            *ledger_posting_types.REFUSALS,
             *finding_types.REFUSALS,
             *members.REFUSALS,
             *registering.REFUSALS,

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from core.clock import Clock
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from tenancy.tokens import TokenIssuer
 
 Loader = TypeVar("Loader")
+
+
+class Closing(Protocol):
+    """Something of a process that has to end before its connections do."""
+
+    async def close(self) -> None: ...
+
+
+Shared = TypeVar("Shared", bound=Closing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,18 @@ class Services:
     clock: Clock
     tenant_changed: Callable[[UUID], Awaitable[None]] = _told_nobody
     """Tells every process and subscriber that a tenant's registry row has changed; after the commit."""
+    _shared: dict[Hashable, Closing] = field(default_factory=dict)
+
+    def shared(self, make: Callable[["Services"], Shared]) -> Shared:
+        """The process's own thing of this kind, made on first use."""
+        if make not in self._shared:
+            self._shared[make] = make(self)
+        return cast("Shared", self._shared[make])
+
+    async def close(self) -> None:
+        """Let what is shared come to its end; for the end of the process, before its connections."""
+        for shared in self._shared.values():
+            await shared.close()
 
 
 @dataclass(slots=True)

@@ -85,18 +85,24 @@ def document(schema: GraphQLSchema, root: RootField) -> str:
     return f"{head} {{ {call} {_selection(schema, get_named_type(root.field.type), DEPTH_MAX)} }}"
 
 
-def _selection(schema: GraphQLSchema, kind: Any, depth: int, clashing: frozenset[str] = frozenset()) -> str:  # noqa: ANN401 - graphql-core's type union
+def _selection(
+    schema: GraphQLSchema,
+    kind: Any,  # noqa: ANN401 - graphql-core's type union
+    depth: int,
+    clashing: frozenset[str] = frozenset(),
+    told: frozenset[str] = frozenset(),
+) -> str:
+    """`told` has the fields that are selected already, by an interface around it."""
     if is_leaf_type(kind):
         return ""
     if isinstance(kind, (GraphQLUnionType, GraphQLInterfaceType)):
-        members = schema.get_possible_types(kind)
-        apart = _clashing(members)
-        parts = [f"... on {member.name} {_selection(schema, member, depth, apart)}" for member in members]
-        return f"{{ __typename {' '.join(parts)} }}"
+        return _abstract(schema, kind, depth)
     assert isinstance(kind, GraphQLObjectType)
-    parts = ["__typename"]
+    parts = [] if told else ["__typename"]
     for name, field in kind.fields.items():
         named = get_named_type(field.type)
+        if name in told:
+            continue
         if any(is_required_argument(argument) for argument in field.args.values()):
             raise AssertionError(f"{kind.name}.{name} needs arguments: teach this module about it")
         shown = f"{kind.name}_{name}: {name}" if name in clashing else name
@@ -104,6 +110,22 @@ def _selection(schema: GraphQLSchema, kind: Any, depth: int, clashing: frozenset
             parts.append(shown)
         elif depth > 0:
             parts.append(f"{shown} {_selection(schema, named, depth - 1)}")
+    return f"{{ {' '.join(parts)} }}" if parts else ""
+
+
+def _abstract(schema: GraphQLSchema, kind: GraphQLUnionType | GraphQLInterfaceType, depth: int) -> str:
+    members = schema.get_possible_types(kind)
+    apart = _clashing(members)
+    parts, told = ["__typename"], frozenset[str]()
+    if isinstance(kind, GraphQLInterfaceType):
+        told = frozenset(
+            name for name, field in kind.fields.items() if is_leaf_type(get_named_type(field.type))
+        )
+        parts += sorted(told)
+    for member in members:
+        selected = _selection(schema, member, depth, apart, told)
+        if selected:
+            parts.append(f"... on {member.name} {selected}")
     return f"{{ {' '.join(parts)} }}"
 
 

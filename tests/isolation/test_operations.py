@@ -31,6 +31,22 @@ VICTIMS: Final = {
     "query.node.id": "payment",
     "query.finding.id": "finding",
     "query.findings.storeId": "store",
+    "query.hold.id": "hold",
+    "mutation.postTransfer.input.sourceId": "ledger_account",
+    "mutation.postTransfer.input.destinationId": "second_ledger_account",
+    "mutation.postTransfers.input.items.sourceId": "ledger_account",
+    "mutation.postTransfers.input.items.destinationId": "second_ledger_account",
+    "mutation.postLinkedTransfers.input.transfers.sourceId": "ledger_account",
+    "mutation.postLinkedTransfers.input.transfers.destinationId": "second_ledger_account",
+    "mutation.postAdjustment.input.sourceId": "ledger_account",
+    "mutation.postAdjustment.input.destinationId": "second_ledger_account",
+    "mutation.reverseTransfer.input.transferId": "transfer",
+    "mutation.placeHold.input.sourceId": "ledger_account",
+    "mutation.placeHold.input.destinationId": "second_ledger_account",
+    "mutation.postHold.input.holdId": "hold",
+    "mutation.voidHold.input.holdId": "hold",
+    "mutation.openLedgerAccount.input.storeId": "store",
+    "mutation.closeLedgerAccount.input.id": "ledger_account",
     "mutation.addChannel.input.storeId": "store",
     "mutation.replaceChannelCredentials.input.id": "channel",
     "mutation.verifyChannel.input.id": "channel",
@@ -77,9 +93,15 @@ VALUES: Final[dict[str, Any]] = {
     "customerEmail": None,
     "scopes": ["payments:read"],
     "expiresAt": None,
+    "effectiveAt": None,
+    "reference": f"{MARK} 1",
+    "metadata": None,
+    "normalSide": "DEBIT",
+    "floorMinor": None,
+    "ceilingMinor": None,
+    "state": None,
     "reason": "a test",
     "note": "a test",
-    "state": None,
     "role": "VIEWER",
     "email": "mine@example.com",
     "password": "a wrong and long password",
@@ -90,7 +112,7 @@ VALUES: Final[dict[str, Any]] = {
     "invitation": None,
 }
 """What arguments get that name nothing: by their last name. None leaves them out where they may be."""
-REQUIRED_KINDS: Final = {"ChannelKind": "PAYBILL", "TenantKind": "INDIVIDUAL"}
+REQUIRED_KINDS: Final = {"PostingKind": "TRANSFER", "ChannelKind": "PAYBILL", "TenantKind": "INDIVIDUAL"}
 
 AT_ONCE_S: Final = 0.5
 
