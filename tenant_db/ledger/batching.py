@@ -49,6 +49,7 @@ class Request:
     once: Once
     """Its `ids` name what the commands make, by their `id`: `{"transfer": new.id}`."""
     act: Act
+    """One object for all requests of a bulk: it is one act, and one row of the audit log."""
     reason: str | None = None
     """For the audit row."""
 
@@ -123,7 +124,9 @@ class _Batch:
                 self._remember(once, refusal.code, pack(refusal))
             return refusal
         self._remember(once, SUCCESS, _actual_ids(once, request.command, made))
-        self._acts.append((request.act, request.reason))
+        # The requests of a bulk come one after another, and share one act.
+        if not self._acts or self._acts[-1][0] is not request.act:
+            self._acts.append((request.act, request.reason))
         return made
 
     async def write(self, session: TenantSession) -> None:
