@@ -7,15 +7,12 @@ an account's own order holds in the list as well.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
-
-from sqlalchemy import text
 
 from core.currency import Currency
 from core.pages import Cursor, Page, PageRequest
-from tenancy.sessions import TenantSession
-from tenant_db.ledger.rules import NormalSide
+from tenancy.sessions import Tenant
 from tenant_db.ledger.statements import Span, Statement
 
 SHARE_MIN: Final = 4
@@ -23,23 +20,22 @@ SHARE_MIN: Final = 4
 
 
 class StatementEntry(NamedTuple):
-    """One account's side of a transfer, as a statement shows it."""
+    """One account's side of a transfer, as a statement shows it: read a hundred thousand at a time."""
 
     account_id: UUID
     sequence: int
     created_at: datetime
     transfer_id: UUID
-    side: NormalSide
-    amount_minor: int
+    is_debit: bool
     change_minor: int
-    """What it adds to the balance: negative where it takes."""
-    balance_before_minor: int
-    """Of its account row."""
+    """What it adds to the balance, on the account's normal side: negative where it takes."""
     kind: str
     reference: str
     effective_at: datetime
     other_id: UUID
     """The account at the transfer's other end."""
+    currency: str
+    reverses_id: UUID | None
 
     @property
     def id(self) -> UUID:
@@ -77,14 +73,14 @@ def place_of(account_id: UUID, sequence: int) -> UUID:
     return UUID(bytes=account_id.bytes[8:] + sequence.to_bytes(8))
 
 
-async def lines(session: TenantSession, statement: Statement, request: PageRequest) -> Page[Line]:
+async def lines(tenant: Tenant, statement: Statement, request: PageRequest) -> Page[Line]:
     """One page of a statement, oldest first, each with the running balance."""
     spans = statement.spans
     reached = [span.after for span in spans]
     if request.after is not None:
-        reached = await _reached(session, spans, request.after)
-    batch = await entries_after(session, spans, reached, request.first + 1)
-    balance = await _balance_at(session, spans, reached)
+        reached = await _reached(tenant, spans, request.after)
+    batch = await entries_after(tenant, spans, reached, request.first + 1)
+    balance = await _balance_at(tenant, spans, reached)
     found = []
     for entry in batch.entries[: request.first]:
         balance += entry.change_minor
@@ -92,53 +88,62 @@ async def lines(session: TenantSession, statement: Statement, request: PageReque
     return Page(found, has_next=len(batch.entries) > request.first)
 
 
-async def entries_after(
-    session: TenantSession, spans: Sequence[Span], reached: Sequence[int], count: int
-) -> Batch:
+async def entries_after(tenant: Tenant, spans: Sequence[Span], reached: Sequence[int], count: int) -> Batch:
     """The next `count` entries or more, after what was reached in each span. Fewer: there are no more."""
-    share = max(SHARE_MIN, count if len(spans) <= 1 else -(-2 * count // len(spans)))
-    found: list[StatementEntry] = []
-    places = list(reached)
-    while len(found) < count:
-        batch = await _some_after(session, spans, places, share)
-        places = list(batch.reached)
-        found += batch.entries
+    if len(spans) == 1:
+        found = await _entries(tenant, spans, reached, [min(spans[0].until, reached[0] + count)])
+        return Batch(found, [found[-1].sequence] if found else reached)
+    share = max(SHARE_MIN, -(-2 * count // max(1, len(spans))))
+    merged: list[StatementEntry] = []
+    while len(merged) < count:
+        batch = await _merged_after(tenant, spans, reached, share)
         if not batch.entries:
             break
-    return Batch(found, places)
+        merged += batch.entries
+        reached = batch.reached
+    return Batch(merged, reached)
 
 
-async def _some_after(
-    session: TenantSession, spans: Sequence[Span], reached: Sequence[int], share: int
-) -> Batch:
+async def _merged_after(tenant: Tenant, spans: Sequence[Span], reached: Sequence[int], share: int) -> Batch:
     """At most `share` entries of each span: none of them later than one that was not read."""
     ends = [min(span.until, place + share) for span, place in zip(spans, reached, strict=True)]
-    values = {"ids": [span.account_id for span in spans], "after": list(reached), "until": ends}
-    rows = await session.execute(text(_ENTRIES), values)
-    entries = sorted((_entry(row) for row in rows), key=_order)
+    entries = sorted(await _entries(tenant, spans, reached, ends), key=_order)
     # Where there is more to read, what comes later than its last one has to wait.
     last = {(span.account_id, end) for span, end in zip(spans, ends, strict=True) if end < span.until}
     cut = next((_order(entry) for entry in entries if (entry.account_id, entry.sequence) in last), None)
     if cut is not None:
         entries = [entry for entry in entries if _order(entry) <= cut]
     read = {entry.account_id: entry.sequence for entry in entries}
-    places = [read.get(span.account_id, place) for span, place in zip(spans, reached, strict=True)]
-    return Batch(entries, places)
+    return Batch(
+        entries, [read.get(span.account_id, place) for span, place in zip(spans, reached, strict=True)]
+    )
 
 
-async def _reached(session: TenantSession, spans: Sequence[Span], after: Cursor) -> list[int]:
+async def _entries(
+    tenant: Tenant, spans: Sequence[Span], reached: Sequence[int], ends: Sequence[int]
+) -> list[StatementEntry]:
+    """Those after what was reached, up to an end, of each span; those of one span in their order."""
+    rows = await tenant.rows(_ENTRIES, [span.account_id for span in spans], reached, ends)
+    return [
+        StatementEntry(account, number, at, transfer, is_debit, int(change), *rest)
+        for account, number, at, transfer, is_debit, change, *rest in rows
+    ]
+
+
+async def _reached(tenant: Tenant, spans: Sequence[Span], after: Cursor) -> list[int]:
     """How far each span had been read when the list stood at a cursor."""
-    values = {
-        "ids": [span.account_id for span in spans],
-        "after": [span.after for span in spans],
-        "until": [span.until for span in spans],
-        "at": after.created_at,
-    }
+    rows = await tenant.rows(
+        _COUNTS,
+        [span.account_id for span in spans],
+        [span.after for span in spans],
+        [span.until for span in spans],
+        after.created_at,
+    )
+    counted = {row["account_id"]: (row["older"], row["not_later"]) for row in rows}
     half, sequence = after.id.bytes[:8], int.from_bytes(after.id.bytes[8:])
-    counted = {row.account_id: row for row in await session.execute(text(_COUNTS), values)}
     reached = []
     for span in spans:
-        older, not_later = counted[span.account_id].older, counted[span.account_id].not_later
+        older, not_later = counted[span.account_id]
         own = span.account_id.bytes[8:]
         if own == half:
             reached.append(min(max(sequence, older), not_later))
@@ -147,44 +152,27 @@ async def _reached(session: TenantSession, spans: Sequence[Span], after: Cursor)
     return reached
 
 
-async def _balance_at(session: TenantSession, spans: Sequence[Span], reached: Sequence[int]) -> int:
+async def _balance_at(tenant: Tenant, spans: Sequence[Span], reached: Sequence[int]) -> int:
     """What all accounts together had at these places."""
     if all(place == span.after for span, place in zip(spans, reached, strict=True)):
         return sum(span.opening_minor for span in spans)
-    values = {"ids": [span.account_id for span in spans], "places": list(reached)}
-    return int(await session.scalar(text(_BALANCE), values))
+    ((balance,),) = await tenant.rows(_BALANCE, [span.account_id for span in spans], reached)
+    return int(balance)
 
 
 def _order(entry: StatementEntry) -> tuple[datetime, bytes, int]:
     return entry.created_at, entry.account_id.bytes[8:], entry.sequence
 
 
-def _entry(row: Any) -> StatementEntry:  # noqa: ANN401 - a row of text()
-    amount, before = int(row.amount_minor), int(row.balance_before_minor)
-    return StatementEntry(
-        account_id=row.account_id,
-        sequence=row.sequence,
-        created_at=row.created_at,
-        transfer_id=row.transfer_id,
-        side=NormalSide(row.side),
-        amount_minor=amount,
-        change_minor=int(row.balance_after_minor) - before,
-        balance_before_minor=before,
-        kind=row.kind,
-        reference=row.reference,
-        effective_at=row.effective_at,
-        other_id=row.destination_id if row.side == NormalSide.DEBIT else row.source_id,
-    )
-
-
 # Entries are gap-free: a range of sequences is a count. The limits keep the planner from joining all
 # transfers there are, which it would take for cheaper without knowing how few are wanted.
 _ENTRIES: Final = """
-SELECT entry.account_id, entry.sequence, entry.created_at, entry.transfer_id, entry.side,
-    entry.amount_minor, entry.balance_before_minor, entry.balance_after_minor,
-    transfer.kind, transfer.reference, transfer.effective_at, transfer.source_id, transfer.destination_id
-FROM unnest(CAST(:ids AS uuid[]), CAST(:after AS bigint[]), CAST(:until AS bigint[]))
-    AS span (account_id, after, until)
+SELECT entry.account_id, entry.sequence, entry.created_at, entry.transfer_id, entry.side = 'debit',
+    CAST(entry.balance_after_minor - entry.balance_before_minor AS text),
+    transfer.kind, transfer.reference, transfer.effective_at,
+    CASE entry.side WHEN 'debit' THEN transfer.destination_id ELSE transfer.source_id END,
+    transfer.currency, transfer.reverses_id
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS span (account_id, after, until)
 CROSS JOIN LATERAL (
     SELECT * FROM ledger_entries AS each
     WHERE each.account_id = span.account_id AND each.sequence > span.after AND each.sequence <= span.until
@@ -193,15 +181,15 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT * FROM ledger_transfers AS its WHERE its.id = entry.transfer_id LIMIT 1
 ) AS transfer
+ORDER BY entry.sequence
 """
 
 _COUNTS: Final = """
 SELECT span.account_id, search.older, search.not_later
-FROM unnest(CAST(:ids AS uuid[]), CAST(:after AS bigint[]), CAST(:until AS bigint[]))
-    AS span (account_id, after, until)
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS span (account_id, after, until)
 CROSS JOIN LATERAL (
     SELECT min(reached.count) AS older, max(reached.count) AS not_later
-    FROM (VALUES (CAST(:at AS timestamptz)), (CAST(:at AS timestamptz) + interval '1 microsecond'))
+    FROM (VALUES ($4::timestamptz), ($4::timestamptz + interval '1 microsecond'))
         AS instant (at)
     CROSS JOIN LATERAL (
         WITH RECURSIVE search AS (
@@ -220,6 +208,6 @@ CROSS JOIN LATERAL (
 
 _BALANCE: Final = """
 SELECT coalesce(sum(entry.balance_after_minor), 0)
-FROM unnest(CAST(:ids AS uuid[]), CAST(:places AS bigint[])) AS place (account_id, sequence)
+FROM unnest($1::uuid[], $2::bigint[]) AS place (account_id, sequence)
 JOIN ledger_entries AS entry USING (account_id, sequence)
 """

@@ -49,9 +49,9 @@ async def make_books(tenant: Tenant, amounts: Sequence[tuple[int, int, bool]]) -
         (source,) = await open_accounts(session, holding(holdings[0], Currency.KES))
     for place in places:
         await move(tenant, source, place, 1_000_000)
-    for amount, place, comes_in in amounts:
-        ends = (source, places[place]) if comes_in else (places[place], source)
-        await move(tenant, *ends, amount)
+    for amount, number, comes_in in amounts:
+        paying, paid = (source, places[number]) if comes_in else (places[number], source)
+        await move(tenant, paying, paid, amount)
     return Books(store.id, places, source)
 
 
@@ -71,8 +71,7 @@ async def all_lines(tenant: Tenant, statement: Statement, first: int) -> list[Li
     found: list[Line] = []
     after: Cursor | None = None
     while True:
-        async with tenant.reading() as session:
-            page = await lines(session, statement, PageRequest(first, after))
+        page = await lines(tenant, statement, PageRequest(first, after))
         found += page.rows
         if not page.has_next:
             return found
@@ -160,8 +159,7 @@ async def test_a_cursor_of_another_list_stands_at_its_time(tenant: Tenant) -> No
     third = (await all_lines(tenant, found, 10))[2]
     just_before = Cursor(third.created_at - timedelta(microseconds=1), new_id())
 
-    async with tenant.reading() as session:
-        page = await lines(session, found, PageRequest(10, just_before))
+    page = await lines(tenant, found, PageRequest(10, just_before))
 
     assert page.rows[0].id == third.id
 
@@ -189,7 +187,7 @@ async def test_opening_and_all_entries_are_closing(
     shown = await all_lines(tenant, found, first)
     async with tenant.reading() as session:
         came = await turnover(session, found)
-        in_batches = await entries_after(session, found.spans, [span.after for span in found.spans], 2)
+    in_batches = await entries_after(tenant, found.spans, [span.after for span in found.spans], 2)
 
     within = [entry for entry in entries if period.since <= entry.created_at < period.before]
     changes = {(entry.account_id, entry.sequence): change(entry) for entry in within}
