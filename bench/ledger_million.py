@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Final
 
 from ledger_books import PERIOD, Books, books, sized
+from ledger_statement import ledger_statement
 from results import Row, middle, percentile
 
 from core.clock import utc_now
@@ -54,6 +55,7 @@ async def ledger_million() -> list[Row]:
         return [
             await _history(made),
             await _balance_at(made),
+            await ledger_statement(made),
             await _verify(made),
         ]
 

@@ -16,6 +16,11 @@ from typing import Any, Final
 import uvloop
 from callbacks import callback_to_event_p95_ms
 from idling import idle_rss_mb
+from ledger_bulk import ledger_bulk
+from ledger_chaining import ledger_chain_slowdown_pct
+from ledger_hot import ledger_hot_account
+from ledger_http import ledger_bulk_http
+from ledger_million import ledger_million
 from migrating import migrate_200
 from mixing import api_p95_ms_at_100rps
 from provisioning import provision_tenant
@@ -39,12 +44,17 @@ ON_SYSTEM: Final[Mapping[str, OnSystem]] = {
     "read_page": read_page,
     "callback_to_event_p95_ms": callback_to_event_p95_ms,
     "api_p95_ms_at_100rps": api_p95_ms_at_100rps,
+    "ledger_bulk_http": ledger_bulk_http,
     "initiate_payment": initiate_payment,
 }
 ALONE: Final[Mapping[str, Benchmark]] = {
     "provision_tenant": provision_tenant,
     "migrate_200": migrate_200,
     "routing": routing,
+    "ledger_bulk": ledger_bulk,
+    "ledger_hot_account": ledger_hot_account,
+    "ledger_million": ledger_million,
+    "ledger_chain_slowdown_pct": ledger_chain_slowdown_pct,
 }
 COMMANDS: Final = {
     "all": "make bench",
