@@ -30,7 +30,7 @@ from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types import get_object_definition
 from strawberry.types.arguments import InputContext
-from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
+from strawberry.types.base import StrawberryList, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 LONG: Final = 20
@@ -225,32 +225,47 @@ def _odd(_value: object) -> object:
 def built_directly(kind: type[Input]) -> type[Input]:
     """Let Strawberry make the objects of an input type in one step, at a tenth of the time of its own walk.
 
-    For types of leaves, lists of leaves, and other types that are built directly; a field that may be
-    left out needs a default.
+    For types of leaves, lists of leaves, other types that are built directly, and lists of those; a field
+    that may be left out needs a default.
     """
     definition = get_object_definition(kind, strict=True)
-    steps: list[tuple[str, str, StrawberryObjectDefinition | None]] = []
+    steps: list[_Step] = []
 
     def made(kind: type, value: Mapping[str, Any], context: InputContext) -> object:
         if not steps:
             # Only now are all types known.
             steps.extend(_step(field, context) for field in definition.fields)
         given: dict[str, Any] = {}
-        for name, python_name, below in steps:
+        for name, python_name, build in steps:
             if name in value:
                 part = value[name]
-                if below is not None and part is not None:
-                    assert below.from_input is not None  # noqa: S101 - as the docstring says
-                    part = below.from_input(below.origin, part, context)
-                given[python_name] = part
+                given[python_name] = part if build is None or part is None else build(part, context)
         return kind(**given)
 
     definition.from_input = made
     return kind
 
 
-def _step(
-    field: StrawberryField, context: InputContext
-) -> tuple[str, str, StrawberryObjectDefinition | None]:
-    kind = field.type.of_type if isinstance(field.type, StrawberryOptional) else field.type
-    return context.config.name_converter.from_field(field), field.python_name, get_object_definition(kind)
+_Build = Callable[[Any, InputContext], object]
+_Step = tuple[str, str, _Build | None]
+"""A field's name in GraphQL and in Python, and how its value is made; None: it stays as it is."""
+
+
+def _step(field: StrawberryField, context: InputContext) -> _Step:
+    return context.config.name_converter.from_field(field), field.python_name, _builder(field.type)
+
+
+def _builder(kind: object) -> _Build | None:
+    if isinstance(kind, StrawberryOptional):
+        return _builder(kind.of_type)
+    if isinstance(kind, StrawberryList):
+        build_item = _builder(kind.of_type)
+        if build_item is None:
+            return None
+        return lambda value, context: [build_item(item, context) for item in value]
+    definition = get_object_definition(cast("type", kind))
+    if definition is None:
+        return None
+    build = definition.from_input
+    assert build is not None  # noqa: S101 - as built_directly says
+    return lambda value, context: build(definition.origin, value, context)

@@ -68,6 +68,7 @@ class PostTransferInput(MovementInput):
     idempotency_key: str = strawberry.field(description=KEY)
 
 
+@built_directly
 @strawberry.input(description="Transfers that succeed or fail together.")
 class PostLinkedTransfersInput:
     idempotency_key: str = strawberry.field(description=KEY)

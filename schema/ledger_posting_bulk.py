@@ -36,6 +36,7 @@ class PostTransfersItemInput(MovementInput):
             return refusal
 
 
+@built_directly
 @strawberry.input(description="Postings, each for itself.")
 class PostTransfersInput:
     items: list[PostTransfersItemInput] = strawberry.field(

@@ -140,6 +140,7 @@ class LineInput:
     is_new: bool = strawberry.field(description="Whether it is new.", default=False)
 
 
+@built_directly
 @strawberry.input(description="An order.")
 class OrderInput:
     lines: list[LineInput] = strawberry.field(description="Its lines.")
