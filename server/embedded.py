@@ -44,7 +44,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "fsync": "on",
     "synchronous_commit": "on",
     "min_wal_size": "80MB",
-    "max_wal_size": "1GB",
+    # A minute of bulk posting between two checkpoints, after which whole pages are written again.
+    "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     # Each request is small; helpers only add processes and shared memory.
     "io_method": "sync",

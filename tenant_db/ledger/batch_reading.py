@@ -10,7 +10,7 @@ from uuid import UUID
 from core.currency import Currency
 from tenancy.idempotency import LOCK_WAIT_MS
 from tenancy.sessions import TenantSession
-from tenant_db.ledger.locking import HOLD_COLUMNS, STATE_COLUMNS, TRANSFER_COLUMNS, fetch
+from tenant_db.ledger.locking import HOLD_COLUMNS, STATE_COLUMNS, TRANSFER_COLUMNS, each_by, fetch
 from tenant_db.ledger.results import Held, Posted
 from tenant_db.ledger.rules import AccountState, Custody, NormalSide
 
@@ -21,20 +21,26 @@ WITH patience AS MATERIALIZED (
     SELECT set_config('lock_timeout', '{LOCK_WAIT_MS}', true) AS value
 ), wanted AS MATERIALIZED (
     SELECT unnest($1::uuid[]) AS id
-    UNION SELECT unnest(ARRAY[source_id, destination_id]) FROM ledger_holds WHERE id = ANY($2::uuid[])
-    UNION SELECT unnest(ARRAY[source_id, destination_id]) FROM ledger_transfers WHERE id = ANY($3::uuid[])
+    UNION SELECT unnest(ARRAY[source_id, destination_id]) FROM {each_by("id", "ledger_holds", "$2::uuid[]")}
+    UNION SELECT unnest(ARRAY[source_id, destination_id])
+        FROM {each_by("id", "ledger_transfers", "$3::uuid[]")}
 ), accounts AS MATERIALIZED (
     SELECT {STATE_COLUMNS} FROM ledger_accounts
     WHERE id IN (SELECT id FROM wanted) AND (SELECT value FROM patience) IS NOT NULL
     ORDER BY id FOR NO KEY UPDATE
 ), records AS (
-    SELECT operation, key, encode(input_hash, 'hex') AS input_hash, outcome, result FROM idempotency_records
-    WHERE (operation, key) IN (SELECT * FROM unnest($4::text[], $5::text[]))
+    SELECT found.* FROM unnest($4::text[], $5::text[]) AS taken (operation, key)
+    CROSS JOIN LATERAL (
+        SELECT operation, key, encode(input_hash, 'hex') AS input_hash, outcome, result
+        FROM idempotency_records AS record
+        WHERE record.operation = taken.operation AND record.key = taken.key LIMIT 1
+    ) AS found
 ), transfers AS (
-    SELECT {TRANSFER_COLUMNS} FROM ledger_transfers
-    WHERE id = ANY($3::uuid[]) OR idempotency_key = ANY($6::text[])
+    SELECT {TRANSFER_COLUMNS} FROM {each_by("id", "ledger_transfers", "$3::uuid[]")}
+    UNION ALL
+    SELECT {TRANSFER_COLUMNS} FROM {each_by("idempotency_key", "ledger_transfers", "$6::text[]")}
 ), holds AS (
-    SELECT {HOLD_COLUMNS} FROM ledger_holds WHERE idempotency_key = ANY($7::text[])
+    SELECT {HOLD_COLUMNS} FROM {each_by("idempotency_key", "ledger_holds", "$7::text[]")}
 )
 SELECT (SELECT json_agg(accounts) FROM accounts), (SELECT json_agg(records) FROM records),
     (SELECT json_agg(transfers) FROM transfers), (SELECT json_agg(holds) FROM holds)

@@ -20,17 +20,39 @@ SELECT {STATE_COLUMNS} FROM ledger_accounts WHERE id = ANY($1::uuid[]) ORDER BY 
 TRANSFER_COLUMNS: Final = """id, source_id, destination_id, source_sequence, destination_sequence,
     amount_minor, currency, kind, reference, idempotency_key, reverses_id, hold_id,
     details::text AS details_json, effective_at, created_at"""
-_TRANSFERS: Final = f"SELECT {TRANSFER_COLUMNS} FROM ledger_transfers"  # noqa: S608 - ours
-_TRANSFERS_BY_KEY: Final = f"{_TRANSFERS} WHERE idempotency_key = ANY($1::text[])"
-_TRANSFERS_BY_ID: Final = f"{_TRANSFERS} WHERE id = ANY($1::uuid[])"
 HOLD_COLUMNS: Final = """id, source_id, destination_id, amount_minor, currency, kind, reference,
     idempotency_key, details::text AS details_json, state, posted_minor, expires_at, resolved_at,
     created_at"""
-_HOLDS: Final = f"SELECT {HOLD_COLUMNS} FROM ledger_holds"  # noqa: S608 - ours
-_HOLDS_BY_KEY: Final = f"{_HOLDS} WHERE idempotency_key = ANY($1::text[])"
-_HOLDS_BY_ID: Final = f"{_HOLDS} WHERE id = ANY($1::uuid[])"
+
+
+def each_by(column: str, table: str, array: str) -> str:
+    """A FROM item: the row for each value of an array, by a unique column.
+
+    A plan is made while a table is small and kept while it grows; looked up one by one, the index is
+    the better way at any size.
+    """
+    return (
+        f"unnest({array}) AS wanted (value)"  # noqa: S608 - ours
+        f" CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {column} = wanted.value LIMIT 1) AS found"
+    )
+
+
+_TRANSFERS_BY_KEY: Final = f"""
+SELECT {TRANSFER_COLUMNS} FROM {each_by("idempotency_key", "ledger_transfers", "$1::text[]")}
+"""  # noqa: S608 - ours
+_TRANSFERS_BY_ID: Final = f"""
+SELECT {TRANSFER_COLUMNS} FROM {each_by("id", "ledger_transfers", "$1::uuid[]")}
+"""  # noqa: S608 - ours
+_HOLDS_BY_KEY: Final = f"""
+SELECT {HOLD_COLUMNS} FROM {each_by("idempotency_key", "ledger_holds", "$1::text[]")}
+"""  # noqa: S608 - ours
+_HOLDS_BY_ID: Final = f"""
+SELECT {HOLD_COLUMNS} FROM {each_by("id", "ledger_holds", "$1::uuid[]")}
+"""  # noqa: S608 - ours
 # After the accounts' locks: everybody takes them first, so the rows' own locks meet no rival.
-_LOCK_HOLDS: Final = f"{_HOLDS_BY_ID} ORDER BY id FOR NO KEY UPDATE"
+_LOCK_HOLDS: Final = f"""
+SELECT {HOLD_COLUMNS} FROM ledger_holds WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608 - ours
 
 
 async def lock_accounts(session: TenantSession, ids: AbstractSet[UUID]) -> dict[UUID, AccountState]:
