@@ -17,7 +17,7 @@ from tenancy.sessions import TenantSession
 from tenant_db.ledger.batch_reading import Found, Record, Wanted, read_batch
 from tenant_db.ledger.batch_writing import act_rows, record_rows
 from tenant_db.ledger.book import Book, reversal_key
-from tenant_db.ledger.commands import PEOPLE, NewHold, NewTransfer, PostHold, Reverse, VoidHold
+from tenant_db.ledger.commands import NewHold, NewTransfer, PostHold, Reverse, VoidHold, require_people
 from tenant_db.ledger.errors import HoldUnknown, TransferUnknown
 from tenant_db.ledger.holding import announce_expiry
 from tenant_db.ledger.limits import LINKED_MAX
@@ -146,10 +146,10 @@ class _Batch:
     def _carry_out(self, command: Command) -> Made:
         match command:
             case Linked(transfers=transfers):
-                _guard_keys(transfers)
+                require_people(new.idempotency_key for new in transfers)
                 return Made(self._book.post(transfers), None)
             case NewHold():
-                _guard_keys([command])
+                require_people([command.idempotency_key])
                 return Made([], self._book.place(command, self._now))
             case PostHold(hold_id=hold_id):
                 hold = self._hold(hold_id)
@@ -188,11 +188,6 @@ def _actual_ids(once: Once, command: Command, made: Made) -> dict[str, str]:
         case NewHold(id=planned):
             actual = {} if made.hold is None else {planned: made.hold.id}
     return {name: str(actual.get(id_, id_)) for name, id_ in once.ids.items()}
-
-
-def _guard_keys(news: Sequence[NewTransfer | NewHold]) -> None:
-    if not all(new.idempotency_key.startswith(PEOPLE) for new in news):
-        raise ValueError("the key of a request is made by `of_people`")
 
 
 def _wanted(requests: Sequence[Request]) -> Wanted:

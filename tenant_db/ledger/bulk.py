@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from core.errors import DomainError
 from tenancy.sessions import TenantSession
 from tenant_db.ledger.book import Book
-from tenant_db.ledger.commands import NewTransfer
+from tenant_db.ledger.commands import NewTransfer, require_people
 from tenant_db.ledger.errors import TooManyPostings
 from tenant_db.ledger.limits import POSTINGS_MAX
 from tenant_db.ledger.locking import lock_accounts, transfers_by_key
@@ -21,7 +21,8 @@ async def post_many(
 
     The caller owns the transaction. A transfer's key works once, within the call too: who repeats it
     gets the earlier transfer. A later one may spend what an earlier one brought. A refusal is an
-    answer, and is not stored: the same key may be tried again. Three statements.
+    answer, and is not stored: the same key may be tried again. The keys of people come from
+    `commands.of_people`. Three statements.
 
     Raises:
         TooManyPostings: there are more than POSTINGS_MAX.
@@ -30,6 +31,8 @@ async def post_many(
     """
     if len(news) > POSTINGS_MAX:
         raise TooManyPostings(POSTINGS_MAX)
+    if origin is Origin.PEOPLE:
+        require_people(new.idempotency_key for new in news)
     if not news:
         return []
     ids = {new.source_id for new in news} | {new.destination_id for new in news}

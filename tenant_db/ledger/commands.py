@@ -1,6 +1,6 @@
 """What the ledger can be told to do. A command is checked when it is made for what needs no books. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -25,6 +25,12 @@ PEOPLE: Final = "people:"
 def of_people(key: str) -> str:
     """The key of a transfer or hold that people asked for under `key`."""
     return f"{PEOPLE}{key}"
+
+
+def require_people(keys: Iterable[str]) -> None:
+    """Raises ValueError where a key of a request was not made by `of_people`: it could be one of ours."""
+    if not all(key.startswith(PEOPLE) for key in keys):
+        raise ValueError("the key of a request is made by `of_people`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class NewTransfer:
         _guard_movement(self.source_id, self.destination_id, self.amount)
         guard_text("reference", self.reference, REFERENCE_LENGTH_MAX)
         guard_text("idempotencyKey", self.idempotency_key, KEY_LENGTH_MAX)
+        _guard_aware(self.effective_at)
         object.__setattr__(self, "details_json", as_json("details", self.details))
 
 
@@ -88,6 +95,7 @@ class NewHold:
         _guard_movement(self.source_id, self.destination_id, self.amount)
         guard_text("reference", self.reference, REFERENCE_LENGTH_MAX)
         guard_text("idempotencyKey", self.idempotency_key, KEY_LENGTH_MAX)
+        _guard_aware(self.expires_at)
         object.__setattr__(self, "details_json", as_json("details", self.details))
 
 
@@ -109,6 +117,7 @@ class PostHold:
     def __post_init__(self) -> None:
         if self.amount is not None and self.amount.minor <= 0:
             raise AmountNotPositive
+        _guard_aware(self.effective_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,11 @@ class Reverse:
 
     def __post_init__(self) -> None:
         guard_text("reason", self.reason, REASON_LENGTH_MAX)
+
+
+def _guard_aware(instant: datetime | None) -> None:
+    if instant is not None and instant.tzinfo is None:
+        raise ValueError("an instant says its offset from UTC")
 
 
 def _guard_movement(source_id: UUID, destination_id: UUID, amount: Money) -> None:

@@ -25,15 +25,16 @@ HOLD_COLUMNS: Final = """id, source_id, destination_id, amount_minor, currency, 
     created_at"""
 
 
-def each_by(column: str, table: str, array: str) -> str:
-    """A FROM item: the row for each value of an array, by a unique column.
+def each_by(column: str, table: str, array: str, locking: str = "") -> str:
+    """A FROM item: the row for each value of an array, by a unique column, in the order of the array.
 
     A plan is made while a table is small and kept while it grows; looked up one by one, the index is
     the better way at any size.
     """
     return (
         f"unnest({array}) AS wanted (value)"  # noqa: S608 - ours
-        f" CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {column} = wanted.value LIMIT 1) AS found"
+        f" CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {column} = wanted.value LIMIT 1 {locking})"
+        " AS found"
     )
 
 
@@ -51,7 +52,7 @@ SELECT {HOLD_COLUMNS} FROM {each_by("id", "ledger_holds", "$1::uuid[]")}
 """  # noqa: S608 - ours
 # After the accounts' locks: everybody takes them first, so the rows' own locks meet no rival.
 _LOCK_HOLDS: Final = f"""
-SELECT {HOLD_COLUMNS} FROM ledger_holds WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+SELECT {HOLD_COLUMNS} FROM {each_by("id", "ledger_holds", "$1::uuid[]", "FOR NO KEY UPDATE")}
 """  # noqa: S608 - ours
 
 
@@ -79,7 +80,7 @@ async def lock_known_accounts(session: TenantSession, ids: AbstractSet[UUID]) ->
 
 async def lock_holds(session: TenantSession, ids: Collection[UUID]) -> dict[UUID, Held]:
     """Lock holds, whose accounts are locked by now, and read how they stand."""
-    return {row[0]: _held(row) for row in await fetch(session, _LOCK_HOLDS, list(ids))}
+    return {row[0]: _held(row) for row in await fetch(session, _LOCK_HOLDS, sorted(ids))}
 
 
 async def holds_by_id(session: TenantSession, ids: Collection[UUID]) -> dict[UUID, Held]:

@@ -16,7 +16,7 @@ from tenancy.errors import TransactionInterrupted
 from tenancy.idempotency import IdempotencyKeyReused
 from tenancy.sessions import Tenant
 from tenant_db.ledger.bulk import post_many
-from tenant_db.ledger.commands import NewTransfer
+from tenant_db.ledger.commands import NewTransfer, of_people
 from tenant_db.ledger.errors import (
     AccountClosed,
     AccountUnknown,
@@ -178,7 +178,9 @@ async def test_people_can_not_change_custody_in_bulk(tenant: Tenant) -> None:
     own = await make_account(tenant, "custom:one", balance_minor=100)
     pooled = await make_account(tenant, "store:1", custody=Custody.PLATFORM, place="wallet_1")
 
-    (refused,) = await posted(tenant, [sale(own, pooled, 1, "people")], origin=Origin.PEOPLE)
+    (refused,) = await posted(tenant, [sale(own, pooled, 1, of_people("a"))], origin=Origin.PEOPLE)
+    with pytest.raises(ValueError, match="of_people"):
+        await posted(tenant, [sale(own, pooled, 1, "sale:1")], origin=Origin.PEOPLE)
     (allowed,) = await posted(tenant, [sale(own, pooled, 1, "system")])
 
     assert isinstance(refused, CustodyMixed)
