@@ -161,7 +161,8 @@ async def record(session: TenantSession, book: Book, others: Sequence[Rows] = ()
         held.created_at = instant
     for held in book.resolved:
         held.resolved_at = instant
-    tell(session, [account.id for account in accounts])
+    if accounts:
+        tell(session, [account.id for account in accounts])
     session.after.has_unsealed |= bool(book.posted)
     return instant
 

@@ -36,6 +36,7 @@ from tenant_db.ledger.errors import (
 from tenant_db.ledger.holding import place_hold
 from tenant_db.ledger.models import LedgerAccount
 from tenant_db.ledger.rules import Custody
+from tests.conftest import RecordedSignals
 from tests.factories.batches import ACTOR, OPERATION, answers, batch_in, hold, posting, request, transfer
 from tests.factories.ledger import NOW, balance_of, entries_of, make_account, pending_of, sale
 from tests.racing import race, stand_still
@@ -298,6 +299,20 @@ async def test_a_transfer_is_reversed_once(tenant: Tenant) -> None:
     assert isinstance(later, AlreadyReversed)
     assert isinstance(unknown, TransferUnknown)
     assert await balance_of(tenant, source) == 1_000
+
+
+async def test_subscribers_are_told_of_what_changed_and_of_no_refusal(
+    tenant: Tenant, signals: RecordedSignals
+) -> None:
+    source, target = await pair(tenant)
+    signals.after.clear()
+
+    await answers(tenant, posting(source, target, 10_000, "refused"))
+    await answers(tenant, request(hold(source, target, 10, "held"), "held"))
+
+    refused, held = [after.notices for after in signals.after]
+    assert refused == []
+    assert [set(notice.payload["accounts"]) for notice in held] == [{str(source), str(target)}]
 
 
 async def test_a_closed_account_is_refused_under_its_key(tenant: Tenant) -> None:
