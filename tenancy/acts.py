@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Insert, Table, bindparam, inspect
+from sqlalchemy import CTE, FromClause, Insert, Table, bindparam, inspect, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core.clock import utc_now
@@ -44,13 +44,15 @@ class Job:
 async def record_act(session: OwnerSession | TenantSession, act: Act, job: Job) -> None:
     """Do what `record_audit` and `announce` do, for one act and the job it leaves, at half their cost."""
     now = utc_now()
-    statement = _statement(session)
-    await session.execute(statement, {**_act_values(act), **_job_values(job)} | _times(now))
+    await session.execute(_statement(session), act_values(act, job, now))
     wake(session, job.queue, now)
 
 
-def _times(now: datetime) -> dict[str, object]:
+def act_values(act: Act, job: Job, now: datetime) -> dict[str, object]:
+    """What `act_rows` writes."""
     return {
+        **_act_values(act),
+        **_job_values(job),
         f"{_ACT}created_at": now,
         f"{_JOB}created_at": now,
         f"{_JOB}next_attempt_at": now,
@@ -94,6 +96,17 @@ def _statement(session: OwnerSession | TenantSession) -> Insert:
         job = _inserted(inspect(model_of(session, OutboxColumns)).local_table, _JOB)
         _STATEMENTS[kind] = job.add_cte(act)
     return _STATEMENTS[kind]
+
+
+def act_rows(audit: Table, outbox: Table, source: FromClause) -> tuple[CTE, CTE]:
+    """The act and its job as parts of a larger statement, written if `source` has its one row."""
+    return _inserted_for(audit, _ACT, source).cte("act"), _inserted_for(outbox, _JOB, source).cte("job")
+
+
+def _inserted_for(table: Table, prefix: str, source: FromClause) -> Insert:
+    row = [bindparam(f"{prefix}{column.name}", type_=column.type) for column in table.columns]
+    names = [column.name for column in table.columns]
+    return insert(table).from_select(names, select(*row).select_from(source), include_defaults=False)
 
 
 def _inserted(table: Table, prefix: str) -> Insert:

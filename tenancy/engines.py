@@ -52,7 +52,7 @@ class TenantEngines:
         return self._budget.used
 
     async def rows(self, ref: TenantRef, sql: str, arguments: Sequence[object]) -> list[asyncpg.Record]:
-        """Run one reading statement on a leased connection.
+        """Run one statement on a leased connection, as a transaction of its own.
 
         Raises:
             TenantUnavailable: it can't be reached, or the connection broke.

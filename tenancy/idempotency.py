@@ -13,8 +13,9 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Executable, Table, bindparam, func, select
+from sqlalchemy import Column, Table, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from core.clock import utc_now
 from core.errors import DomainError, InvalidInput
@@ -99,20 +100,10 @@ async def claim(
     """
     table = table_of(session, IdempotencyColumns)
     input_hash = once.input_hash
-    taken = await session.scalar(
-        _taking(table),
-        {
-            "id": new_id(),
-            "created_at": utc_now(),
-            "operation": once.operation,
-            "key": once.key,
-            "actor": once.actor,
-            "input_hash": input_hash,
-            "outcome": refusal.code if refusal else SUCCESS,
-            "result": pack(refusal) if refusal else {name: str(made) for name, made in once.ids.items()},
-        },
-    )
-    if taken is not None:
+    values = record_values(once) | {"created_at": utc_now(), "input_hash": input_hash}
+    if refusal is not None:
+        values |= {"outcome": refusal.code, "result": pack(refusal)}
+    if await session.scalar(taking(table), values) is not None:
         return None
     found = await session.execute(
         select(table.c.input_hash, table.c.outcome, table.c.result).where(
@@ -125,16 +116,35 @@ async def claim(
     return Recorded(outcome, earlier_result)
 
 
+def record_values(once: Once, prefix: str = "") -> dict[str, Any]:
+    """What `taking` writes of a success, but for `created_at`."""
+    values = {
+        "id": new_id(),
+        "operation": once.operation,
+        "key": once.key,
+        "actor": once.actor,
+        "input_hash": once.input_hash,
+        "outcome": SUCCESS,
+        "result": {name: str(made) for name, made in once.ids.items()},
+    }
+    return {f"{prefix}{name}": value for name, value in values.items()}
+
+
 @cache
-def _taking(table: Table) -> Executable:
+def taking(table: Table, prefix: str = "") -> ReturningInsert[tuple[UUID]]:
     """Insert a record unless its key is taken. Built once: every mutation runs it."""
     columns = list(table.columns)
     # A setting made in the statement itself costs no round trip of its own.
     limit = func.set_config("lock_timeout", str(LOCK_WAIT_MS), True)  # noqa: FBT003 - PostgreSQL's own
-    row = select(*(bindparam(column.name, type_=column.type) for column in columns))
+    row = select(*(bindparam(_bound(column, prefix), type_=column.type) for column in columns))
     return (
         insert(table)
         .from_select(columns, row.where(limit.is_not(None)), include_defaults=False)
         .on_conflict_do_nothing(index_elements=["operation", "key"])
         .returning(table.c.id)
     )
+
+
+def _bound(column: Column[Any], prefix: str) -> str:
+    """Moments are shared by all rows of one statement."""
+    return column.name if column.name == "created_at" else f"{prefix}{column.name}"

@@ -50,12 +50,13 @@ redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - units) * 1000 / restore) + 
 return {taken, math.floor(units), wait_ms}
 """
 
-# A sorted set of the hits of the last window; a refused hit is not added.
+# A sorted set of the hits of the last window; a refused hit is not added, a known one not again.
 _WINDOW: Final = """
 local limit, window_ms, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now_ms - window_ms)
+if redis.call('ZSCORE', KEYS[1], ARGV[4] .. ':1') then return 0 end
 local count = redis.call('ZCARD', KEYS[1])
 if count + cost > limit then
   local leaves = count + cost - limit - 1
@@ -169,13 +170,15 @@ class RateLimits:
         """
         await self.hit_all(Window(name, key, limit, per_s, cost, tenant_id))
 
-    async def hit_all(self, *windows: Window) -> None:
+    async def hit_all(self, *windows: Window, act: str | None = None) -> None:
         """Count one act in several windows, in one round trip; refused by one, it counts in none.
+
+        An act with a name of its own, such as its idempotency key, counts once however often it is tried.
 
         Raises:
             RateLimited: a limit is reached.
         """
-        unique = secrets.token_hex(8)
+        unique = secrets.token_hex(8) if act is None else sha256(act.encode()).hexdigest()[:32]
         try:
             waits_ms = await self._hit(windows, unique)
             if any(waits_ms):

@@ -1,5 +1,7 @@
 """Writes a payment's step: its event, and the notices that wake subscribers after the commit."""
 
+from uuid import UUID
+
 from tenancy.metrics import PAYMENTS
 from tenancy.sessions import Notice, TenantSession
 from tenant_db.payments.machine import PaymentStatus
@@ -25,6 +27,10 @@ def remark(session: TenantSession, payment: Payment, cause: Cause, **details: st
 
 def tell(session: TenantSession, payment: Payment) -> None:
     """Publish after the commit that the payment has a new version."""
-    payload = {"id": str(payment.id), "version": payment.version, "status": payment.status}
-    session.after.notices.append(Notice(f"payment:{payment.id}", payload))
-    session.after.notices.append(Notice("payments", payload))
+    session.after.notices += notices_of(payment.id, payment.version, payment.status)
+
+
+def notices_of(id: UUID, version: int, status: str) -> list[Notice]:
+    """What subscribers of the payment, and of all payments, are told of a version."""
+    payload = {"id": str(id), "version": version, "status": status}
+    return [Notice(f"payment:{id}", payload), Notice("payments", payload)]

@@ -1,7 +1,9 @@
 """Asking for payments over the tenant schema."""
 
+from functools import partial
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from core.ids import Kind, outside
 from tenancy.context import Services
@@ -14,6 +16,7 @@ from tenant_db.payments.models import Payment
 from tests.factories.asking import CANCEL, initiated
 from tests.factories.callers import ask, caller
 from tests.factories.payments import make_shop
+from tests.racing import race
 
 
 async def test_a_payment_is_stored_with_its_job_and_its_audit_row(services: Services, tenant: Tenant) -> None:
@@ -109,6 +112,24 @@ async def test_a_phone_gets_three_prompts_in_ten_minutes(services: Services, ten
     assert repeat["__typename"] == other["__typename"] == "InitiatePaymentSuccess"
     async with tenant.reading() as session:
         assert await session.scalar(select(func.count()).select_from(Payment)) == 4
+
+
+async def test_twins_at_one_moment_are_one_payment_and_count_as_one_prompt(
+    services: Services, tenant: Tenant
+) -> None:
+    shop = await make_shop(tenant)
+    twins = [await caller(services, tenant) for _ in range(4)]
+
+    answers = await race(
+        tenant,
+        text("LOCK TABLE idempotency_records IN EXCLUSIVE MODE"),
+        [partial(initiated, twin, shop) for twin in twins],
+    )
+
+    assert answers == [answers[0]] * len(twins)
+    later = [await initiated(twins[0], shop, idempotencyKey=f"later-{number}") for number in range(3)]
+    kinds = [answer["__typename"] for answer in later]
+    assert kinds == ["InitiatePaymentSuccess", "InitiatePaymentSuccess", "RateLimitedError"]
 
 
 async def test_a_phone_gets_five_prompts_from_all_businesses(

@@ -203,6 +203,17 @@ async def test_an_act_that_one_window_refuses_counts_in_none(limits: RateLimits)
         await limits.hit_all(wide)
 
 
+async def test_an_act_with_a_name_counts_once(limits: RateLimits) -> None:
+    window = Window("prompt", "+254700000001", limit=2, per_s=600)
+    for _ in range(3):
+        await limits.hit_all(window, act="key-1")
+
+    await limits.hit_all(window, act="key-2")
+    await limits.hit_all(window, act="key-1")
+    with pytest.raises(RateLimited):
+        await limits.hit_all(window, act="key-3")
+
+
 async def test_a_redis_that_was_started_anew_is_told_the_script_again(
     limits: RateLimits, redis_client: redis.asyncio.Redis
 ) -> None:
