@@ -112,6 +112,11 @@ class Batches:
             task.add_done_callback(self._tasks.discard)
         return await outcomes
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing runs or waits, and no tenant is remembered."""
+        return not self._queues and not self._tasks
+
     async def close(self) -> None:
         """Wait until everything that was begun, or waits, is done."""
         while self._tasks:

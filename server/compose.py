@@ -85,6 +85,8 @@ async def process(settings: Settings, *, connections: int, name: str) -> AsyncIt
         signals = RedisSignals(client, partial(mark_dirty, owner))
         connected = _Connected(settings, owner, client, directory, engines, feed, signals)
         services = _services(connected)
+        # What was begun ends before its connections do.
+        stack.push_async_callback(services.close)
         yield Process(
             settings=settings,
             services=services,

@@ -175,7 +175,7 @@ async def services(  # noqa: PLR0917 - pytest passes fixtures by name
     await directory.start(redis_client)
     engines = TenantEngines(2 * CONNECTIONS, per_tenant=CONNECTIONS)
     signals = RedisSignals(redis_client, partial(mark_dirty, owner))
-    yield Services(
+    made = Services(
         owner=OwnerDatabase(owner.engine, signals),
         tenants=Tenants(directory, engines, signals),
         feed=feed,
@@ -185,6 +185,8 @@ async def services(  # noqa: PLR0917 - pytest passes fixtures by name
         policy=Policy(),
         clock=utc_now,
     )
+    yield made
+    await made.close()
     await directory.close()
     await engines.close()
 
