@@ -5,18 +5,21 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from core.currency import Currency
 from core.money import Money
 from tenancy.acts import Act
 from tenancy.audit import Actor
+from tenancy.columns import AuditColumns, IdempotencyColumns
 from tenancy.idempotency import Once
 from tenancy.sessions import Tenant
-from tenant_db.ledger.batching import Answer, Command, Linked, Request, run_batch
+from tenancy.shapes import model_of
+from tenant_db.ledger.batching import Answer, Command, Linked, Made, Request, run_batch
 from tenant_db.ledger.commands import NewHold, NewTransfer, PostHold, Reverse, VoidHold, of_people
 from tenant_db.ledger.rules import TransferKind
-from tests.factories.ledger import NOW
+from tests.factories.ledger import NOW, make_account
 
 LOCK_NOT_AVAILABLE: Final = "55P03"
 OPERATION: Final = "postTransfers"
@@ -108,3 +111,23 @@ def _ids(command: Command) -> dict[str, UUID]:
             return {"hold": hold_id}
         case Reverse(id=id_):
             return {"transfer": id_}
+
+
+async def own_pair(tenant: Tenant, balance_minor: int = 1_000) -> tuple[UUID, UUID]:
+    """Two accounts that people opened; the first has money."""
+    source = await make_account(tenant, "custom:one", balance_minor=balance_minor, floor_minor=0)
+    return source, await make_account(tenant, "custom:two", floor_minor=0)
+
+
+def made(answer: Answer) -> Made:
+    """The answer, where it must have been carried out."""
+    assert isinstance(answer, Made), answer
+    return answer
+
+
+async def counted(tenant: Tenant) -> tuple[int, int]:
+    """Records of keys, and audit rows."""
+    async with tenant.reading() as session:
+        models = (model_of(session, IdempotencyColumns), model_of(session, AuditColumns))
+        records, acts = [await session.scalar(select(func.count()).select_from(model)) for model in models]
+        return records or 0, acts or 0

@@ -1,9 +1,7 @@
 """A hold counts as spent, and is resolved once: posted, in full or in part, voided or expired."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -13,89 +11,31 @@ from core.errors import InvalidInput
 from core.ids import new_id
 from core.money import CurrencyMismatch, Money
 from tenancy.columns import OutboxColumns
-from tenancy.idempotency import IdempotencyKeyReused
 from tenancy.sessions import Tenant
 from tenancy.shapes import model_of
-from tenant_db.ledger.commands import NewHold, PostHold, VoidHold
+from tenant_db.ledger.commands import PostHold
 from tenant_db.ledger.errors import (
     AccountClosed,
     AccountUnknown,
     AmountNotPositive,
     AmountTooLarge,
     CeilingExceeded,
-    HoldAlreadyResolved,
     HoldExceeded,
     HoldExpired,
     HoldUnknown,
     InsufficientFunds,
     SameAccount,
 )
-from tenant_db.ledger.holding import expire_due, place_hold, post_hold, void_hold
-from tenant_db.ledger.models import Hold, LedgerAccount
+from tenant_db.ledger.holding import expire_due
 from tenant_db.ledger.posting import post
-from tenant_db.ledger.results import Held, Posted
-from tenant_db.ledger.rules import NormalSide, Overdraft, TransferKind
+from tenant_db.ledger.results import Posted
+from tenant_db.ledger.rules import NormalSide, Overdraft
+from tests.factories.holds import END, a_hold, expiring, hold_ends, kes, placed, posting, row_of, voiding
 from tests.factories.ledger import NOW, balance_of, entries_of, make_account, pending_of, sale
-from tests.racing import race
-
-END = NOW + timedelta(minutes=10)
-
-
-def kes(amount_minor: int) -> Money:
-    return Money(amount_minor, Currency.KES)
-
-
-async def pair(tenant: Tenant, balance_minor: int = 1_000) -> tuple[UUID, UUID]:
-    source = await make_account(tenant, "store:one", balance_minor=balance_minor, floor_minor=0)
-    return source, await make_account(tenant, "payouts:in_flight")
-
-
-def a_hold(ends: tuple[UUID, UUID], amount_minor: int = 600, key: str = "payout:1") -> NewHold:
-    details = {"phone": "…001"}
-    return NewHold(
-        ends[0], ends[1], kes(amount_minor), TransferKind.PAYOUT, "pout_1", key, END, details=details
-    )
-
-
-async def placed(tenant: Tenant, new: NewHold) -> Held:
-    async with tenant.transaction() as session:
-        return await place_hold(session, new, NOW)
-
-
-def posting(
-    tenant: Tenant, held: Held, part: Money | None = None, now: datetime = NOW
-) -> Callable[[], Awaitable[Posted | Held | int]]:
-    async def run() -> Posted:
-        async with tenant.transaction() as session:
-            return await post_hold(session, PostHold(held.id, part), now)
-
-    return run
-
-
-def voiding(tenant: Tenant, held: Held, now: datetime = NOW) -> Callable[[], Awaitable[Posted | Held | int]]:
-    async def run() -> Held:
-        async with tenant.transaction() as session:
-            return await void_hold(session, VoidHold(held.id), now)
-
-    return run
-
-
-def expiring(tenant: Tenant, now: datetime = END) -> Callable[[], Awaitable[Posted | Held | int]]:
-    async def run() -> int:
-        async with tenant.transaction() as session:
-            return await expire_due(session, now)
-
-    return run
-
-
-async def row_of(tenant: Tenant, held: Held) -> Hold:
-    async with tenant.reading() as session:
-        found = await session.execute(select(Hold).where(Hold.id == held.id))
-        return found.scalar_one()
 
 
 async def test_a_hold_counts_as_spent_and_makes_no_entry(tenant: Tenant) -> None:
-    source, target = await pair(tenant)
+    source, target = await hold_ends(tenant)
 
     await placed(tenant, a_hold((source, target)))
 
@@ -109,27 +49,13 @@ async def test_a_hold_counts_as_spent_and_makes_no_entry(tenant: Tenant) -> None
 
 
 async def test_holds_can_not_set_aside_more_than_there_is(tenant: Tenant) -> None:
-    ends = await pair(tenant)
+    ends = await hold_ends(tenant)
     await placed(tenant, a_hold(ends))
 
     with pytest.raises(InsufficientFunds):
         await placed(tenant, a_hold(ends, 401, "payout:2"))
 
     assert await pending_of(tenant, ends[0]) == (600, 0)
-
-
-async def test_rivals_for_the_last_shilling_hold_it_once(tenant: Tenant) -> None:
-    ends = await pair(tenant)
-    barrier = select(LedgerAccount).where(LedgerAccount.id == ends[0]).with_for_update()
-
-    async def holding(number: int) -> Held:
-        return await placed(tenant, a_hold(ends, 400, f"payout:{number}"))
-
-    results = await race(tenant, barrier, [lambda number=number: holding(number) for number in range(8)])  # type: ignore[misc]  # bound at once
-
-    assert len([result for result in results if isinstance(result, Held)]) == 2
-    assert len([result for result in results if isinstance(result, InsufficientFunds)]) == 6
-    assert await pending_of(tenant, ends[0]) == (800, 0)
 
 
 async def test_what_holds_would_bring_counts_against_the_ceiling(tenant: Tenant) -> None:
@@ -142,7 +68,7 @@ async def test_what_holds_would_bring_counts_against_the_ceiling(tenant: Tenant)
 
 
 async def test_a_hold_is_posted_in_full(tenant: Tenant) -> None:
-    ends = await pair(tenant)
+    ends = await hold_ends(tenant)
     held = await placed(tenant, a_hold(ends))
 
     posted = await posting(tenant, held)()
@@ -158,7 +84,7 @@ async def test_a_hold_is_posted_in_full(tenant: Tenant) -> None:
 
 
 async def test_the_rest_of_a_hold_posted_in_part_is_free(tenant: Tenant) -> None:
-    ends = await pair(tenant)
+    ends = await hold_ends(tenant)
     held = await placed(tenant, a_hold(ends))
 
     await posting(tenant, held, kes(100))()
@@ -169,7 +95,7 @@ async def test_the_rest_of_a_hold_posted_in_part_is_free(tenant: Tenant) -> None
 
 
 async def test_a_voided_hold_is_free_and_moves_nothing(tenant: Tenant) -> None:
-    ends = await pair(tenant)
+    ends = await hold_ends(tenant)
     held = await placed(tenant, a_hold(ends))
 
     await voiding(tenant, held)()
@@ -182,7 +108,7 @@ async def test_a_voided_hold_is_free_and_moves_nothing(tenant: Tenant) -> None:
 
 
 async def test_posting_a_hold_breaks_no_limit_that_it_kept(tenant: Tenant) -> None:
-    source, target = await pair(tenant)
+    source, target = await hold_ends(tenant)
     held = await placed(tenant, a_hold((source, target)))
     async with tenant.transaction() as session:
         # A chargeback takes what is set aside as well.
@@ -194,79 +120,8 @@ async def test_posting_a_hold_breaks_no_limit_that_it_kept(tenant: Tenant) -> No
     assert await balance_of(tenant, source) == -500
 
 
-async def test_rivals_resolve_a_hold_once(tenant: Tenant) -> None:
-    ends = await pair(tenant)
-    held = await placed(tenant, a_hold(ends))
-    barrier = select(LedgerAccount).where(LedgerAccount.id == ends[0]).with_for_update()
-    rivals = [
-        *[posting(tenant, held)] * 4,
-        *[voiding(tenant, held)] * 4,
-        *[posting(tenant, held, kes(5))] * 4,
-    ]
-
-    results = await race(tenant, barrier, rivals)
-
-    winners = [result for result in results if isinstance(result, Posted | Held)]
-    losers = [result for result in results if isinstance(result, HoldAlreadyResolved)]
-    assert (len(winners), len(losers)) == (1, 11)
-    row = await row_of(tenant, held)
-    assert {loser.resolution for loser in losers} == {row.state}
-    assert [await balance_of(tenant, id_) for id_ in ends] == [1_000 - row.posted_minor, row.posted_minor]
-    assert [await pending_of(tenant, id_) for id_ in ends] == [(0, 0), (0, 0)]
-
-
-async def test_the_job_and_a_late_posting_resolve_a_hold_once(tenant: Tenant) -> None:
-    ends = await pair(tenant)
-    held = await placed(tenant, a_hold(ends))
-    barrier = select(LedgerAccount).where(LedgerAccount.id == ends[0]).with_for_update()
-
-    results = await race(
-        tenant, barrier, [expiring(tenant), posting(tenant, held), expiring(tenant), voiding(tenant, held)]
-    )
-
-    assert len([result for result in results if result == 1 or isinstance(result, Posted | Held)]) == 1
-    assert [await pending_of(tenant, id_) for id_ in ends] == [(0, 0), (0, 0)]
-
-
-async def test_rivals_that_cross_with_holds_and_postings_never_deadlock(tenant: Tenant) -> None:
-    one = await make_account(tenant, "one", balance_minor=10_000)
-    two = await make_account(tenant, "two", balance_minor=10_000)
-    there = [await placed(tenant, a_hold((one, two), 100, f"there:{number}")) for number in range(4)]
-    back = [await placed(tenant, a_hold((two, one), 30, f"back:{number}")) for number in range(4)]
-
-    async def moving(number: int) -> Posted:
-        async with tenant.transaction() as session:
-            return await post(session, sale(two, one, 7, f"sale:{number}"))
-
-    barrier = select(LedgerAccount).where(LedgerAccount.id.in_([one, two])).with_for_update()
-    rivals: list[Callable[[], Awaitable[object]]] = [
-        *(posting(tenant, held) for held in there),
-        *(voiding(tenant, held) for held in back),
-        *((lambda number=number: moving(number)) for number in range(4)),
-    ]
-    results = await race(tenant, barrier, rivals)
-
-    assert not [result for result in results if isinstance(result, BaseException)]
-    assert await balance_of(tenant, one) == 10_000 - 400 + 28
-    assert await balance_of(tenant, two) == 10_000 + 400 - 28
-    assert [await pending_of(tenant, id_) for id_ in (one, two)] == [(0, 0), (0, 0)]
-
-
-async def test_ten_rivals_with_one_key_hold_once(tenant: Tenant) -> None:
-    ends = await pair(tenant)
-    new = a_hold(ends)
-    barrier = select(LedgerAccount).where(LedgerAccount.id == ends[0]).with_for_update()
-
-    results = await race(tenant, barrier, [lambda: placed(tenant, replace(new, id=new_id()))] * 10)
-
-    assert len({result.id for result in results if isinstance(result, Held)}) == 1
-    assert await pending_of(tenant, ends[0]) == (600, 0)
-    with pytest.raises(IdempotencyKeyReused):
-        await placed(tenant, replace(new, amount=kes(601)))
-
-
 async def test_a_hold_whose_time_is_over_can_only_be_let_go(tenant: Tenant) -> None:
-    ends = await pair(tenant)
+    ends = await hold_ends(tenant)
     held = await placed(tenant, a_hold(ends))
 
     for late in (posting(tenant, held, now=END), voiding(tenant, held, now=END)):
@@ -283,7 +138,7 @@ async def test_a_hold_whose_time_is_over_can_only_be_let_go(tenant: Tenant) -> N
 
 
 async def test_the_longest_due_expire_first(tenant: Tenant) -> None:
-    ends = await pair(tenant)
+    ends = await hold_ends(tenant)
     later = await placed(tenant, a_hold(ends, 100, "later"))
     sooner = await placed(tenant, replace(a_hold(ends, 100, "sooner"), expires_at=END - timedelta(minutes=1)))
     never = await placed(tenant, replace(a_hold(ends, 100, "never"), expires_at=None))
@@ -296,7 +151,7 @@ async def test_the_longest_due_expire_first(tenant: Tenant) -> None:
 
 
 async def test_a_job_is_left_for_the_end_of_a_hold(tenant: Tenant) -> None:
-    ends = await pair(tenant)
+    ends = await hold_ends(tenant)
     held = await placed(tenant, a_hold(ends))
     await placed(tenant, a_hold(ends))
     await placed(tenant, replace(a_hold(ends, 1, "never"), expires_at=None))
@@ -307,7 +162,7 @@ async def test_a_job_is_left_for_the_end_of_a_hold(tenant: Tenant) -> None:
 
 
 async def test_bad_holds_are_refused_each_for_its_reason(tenant: Tenant) -> None:
-    source, target = ends = await pair(tenant)
+    source, target = ends = await hold_ends(tenant)
     closed = await make_account(tenant, "closed", is_closed=True)
     counted = await make_account(tenant, "counted", balance_minor=10**38 - 1)
 
@@ -330,7 +185,7 @@ async def test_bad_holds_are_refused_each_for_its_reason(tenant: Tenant) -> None
 
 
 async def test_bad_resolutions_are_refused_and_leave_the_hold(tenant: Tenant) -> None:
-    ends = await pair(tenant)
+    ends = await hold_ends(tenant)
     held = await placed(tenant, a_hold(ends))
     unknown = replace(held, id=new_id())
 
