@@ -18,6 +18,17 @@ from schema.errors import (
     NotFoundError,
 )
 from schema.finding_types import Finding, FindingNotOpenError, Reconciliation
+from schema.ledger_posting_types import (
+    AmountNotPositiveError,
+    AmountTooLargeError,
+    CeilingExceededError,
+    CurrencyMismatchError,
+    CustodyMixedError,
+    InsufficientFundsError,
+    LedgerAccountClosedError,
+    LedgerAccountUnknownError,
+    SameAccountError,
+)
 from schema.scalars import MoneyInput
 from tenancy.context import TenantContext
 from tenant_db.reconciliation.resolving import NewAdjustment
@@ -85,6 +96,15 @@ ReconcileStoreBalanceResult = Annotated[
 ResolveFindingResult = Annotated[
     ResolveFindingSuccess
     | FindingNotOpenError
+    | AmountNotPositiveError
+    | SameAccountError
+    | LedgerAccountUnknownError
+    | CurrencyMismatchError
+    | CustodyMixedError
+    | LedgerAccountClosedError
+    | AmountTooLargeError
+    | InsufficientFundsError
+    | CeilingExceededError
     | IdempotencyKeyReusedError
     | IdempotencyInProgressError
     | NotFoundError

@@ -14,6 +14,7 @@ from schema import (
     payment_types,
     registering,
     sessions,
+    statement_types,
     stores,
 )
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
@@ -33,6 +34,7 @@ from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptio
 from schema.reconciliation import ReconciliationMutations, ReconciliationQueries, finding_node
 from schema.registering import RegistrationMutations, RegistrationQueries, RegistrationSubscriptions
 from schema.sessions import SessionMutations, TenantSessionMutations
+from schema.statements import StatementMutations, StatementQueries
 from schema.stores import StoreMutations, StoreQueries, store_node
 from tenancy.context import TenantContext
 
@@ -58,6 +60,7 @@ class Query(
     LedgerQueries,
     HoldQueries,
     ReconciliationQueries,
+    StatementQueries,
     CatalogQueries,
     AuditQueries,
     ApiKeyQueries,
@@ -85,6 +88,7 @@ class Mutation(
     HoldMutations,
     LedgerAccountMutations,
     ReconciliationMutations,
+    StatementMutations,
     ApiKeyMutations,
     MemberMutations,
     RegistrationMutations,
@@ -111,6 +115,7 @@ def tenant_schema() -> strawberry.Schema:
             *payment_types.REFUSALS,
             *ledger_posting_types.REFUSALS,
             *finding_types.REFUSALS,
+            *statement_types.REFUSALS,
             *members.REFUSALS,
             *registering.REFUSALS,
             *sessions.REFUSALS,

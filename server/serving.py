@@ -25,6 +25,7 @@ from jobs.providers import Providers
 from jobs.reconciliation import Nights, reconciliation_handlers
 from jobs.retention import retention_schedule
 from jobs.sealing import Sealer
+from jobs.statements import statement_handlers
 from jobs.tenants import tenant_handlers
 from jobs.work import Handler
 from jobs.worker import run_worker
@@ -99,6 +100,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *forwarding_handlers(),
         *tenant_handlers(here.servers),
         *reconciliation_handlers(),
+        *statement_handlers(),
         *mail_handlers(send),
     ]
 

@@ -22,6 +22,8 @@ async def match_by_hand(
     transfer_ids: Sequence[UUID],
     matched: Matched,
     now: datetime,
+    *,
+    id: UUID,
 ) -> StatementMatch:
     """Match lines of one place with transfers that moved what lies there, whatever their sums are.
 
@@ -51,8 +53,8 @@ async def match_by_hand(
         sum(line.amount_minor for line in lines) - sum(amount for _, amount in amounts),
         currency,
     )
-    (id_,) = await write_matches(session, [together], matched, now)
-    return await session.get_one(StatementMatch, id_)
+    await write_matches(session, [together], matched, now, ids=[id])
+    return await session.get_one(StatementMatch, id)
 
 
 async def undo_match(

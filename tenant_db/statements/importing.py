@@ -166,6 +166,11 @@ def refuse_import(row: StatementImport, message: str, now: datetime) -> None:
     row.finished_at = now
 
 
+def tolerance_of(row: StatementImport) -> Tolerance:
+    """How far lines and transfers may be apart, as the import was told."""
+    return Tolerance(row.tolerance_minor, row.tolerance_days)
+
+
 def row_errors(row: StatementImport) -> list[RowError]:
     """What was wrong in the file's rows, the first of them."""
     return [RowError(*each) for each in row.errors.get("rows", ())]

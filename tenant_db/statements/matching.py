@@ -105,10 +105,15 @@ async def take_turn(session: TenantSession, holding: str) -> None:
 
 
 async def write_matches(
-    session: TenantSession, pairs: Sequence[Pair], matched: Matched, now: datetime
-) -> list[UUID]:
-    """Write matches, mark their lines, and take their transfers; gives the matches' ids."""
-    ids = [new_id() for _ in pairs]
+    session: TenantSession,
+    pairs: Sequence[Pair],
+    matched: Matched,
+    now: datetime,
+    *,
+    ids: Sequence[UUID] | None = None,
+) -> None:
+    """Write matches, mark their lines, and take their transfers. The caller has the place's turn."""
+    ids = ids or [new_id() for _ in pairs]
     rows = [_values(id_, each, matched, now) for id_, each in zip(ids, pairs, strict=True)]
     await session.execute(insert(StatementMatch), rows)
     by_line = [(line, id_) for id_, each in zip(ids, pairs, strict=True) for line in each.lines]
@@ -120,7 +125,6 @@ async def write_matches(
         _TAKE_TRANSFERS,
         {"transfer_ids": [one for one, _ in by_transfer], "match_ids": [id_ for _, id_ in by_transfer]},
     )
-    return ids
 
 
 def is_unmatched(holding: str) -> ColumnElement[bool]:

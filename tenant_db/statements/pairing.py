@@ -18,9 +18,9 @@ from tenant_db.statements.rules import LineKind
 
 RUN_MAX: Final = 500
 """Transfers that one settlement may sum up."""
-SETTLEMENTS_MAX: Final = 500
+SETTLEMENTS_MAX: Final = 100
 """Settlements looked at in one run: each is compared with every run of transfers near it."""
-NEAR_MAX: Final = 20_000
+NEAR_MAX: Final = 5_000
 """Transfers near a settlement; where there are more, some run of them always fits."""
 
 

@@ -43,6 +43,7 @@ OF_TENANTS: Final = {
     "verify_channel": {"channel_id": "channel"},
     "expire_hold": {"hold_id": "hold"},
     "reconcile_scope": {"reconciliation_id": "reconciliation"},
+    "import_statement": {"import_id": "statement_import"},
 }
 OF_THE_PLATFORM: Final = {
     "forward_inbox": {"inbox_id": "invitation"},

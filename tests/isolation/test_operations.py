@@ -59,6 +59,16 @@ VICTIMS: Final = {
     "mutation.resolveFinding.input.findingId": "finding",
     "mutation.resolveFinding.input.adjustment.sourceId": "ledger_account",
     "mutation.resolveFinding.input.adjustment.destinationId": "second_ledger_account",
+    "query.statementImport.id": "statement_import",
+    "query.statementMatch.id": "statement_match",
+    "query.statementLines.importId": "statement_import",
+    "query.statementLines.holding": "channel",
+    "query.unmatchedTransfers.holding": "channel",
+    "mutation.importStatement.input.channelId": "channel",
+    "mutation.importStatement.input.providerAccountId": "provider_account",
+    "mutation.matchStatementLines.input.lineIds": "statement_line",
+    "mutation.matchStatementLines.input.transferIds": "transfer",
+    "mutation.unmatchStatement.input.matchId": "statement_match",
     "mutation.revokeApiKey.input.id": "api_key",
     "mutation.revokeInvitation.input.id": "invitation",
     "mutation.changeMemberRole.input.userId": "user",
@@ -102,6 +112,15 @@ VALUES: Final[dict[str, Any]] = {
     "state": None,
     "reason": "a test",
     "note": "a test",
+    "content": "nothing",
+    "contentEncoding": "TEXT",
+    "fileName": "mine.csv",
+    "toleranceMinor": None,
+    "toleranceDays": None,
+    "dryRun": None,
+    "isMatched": None,
+    "since": None,
+    "until": None,
     "role": "VIEWER",
     "email": "mine@example.com",
     "password": "a wrong and long password",
@@ -112,7 +131,12 @@ VALUES: Final[dict[str, Any]] = {
     "invitation": None,
 }
 """What arguments get that name nothing: by their last name. None leaves them out where they may be."""
-REQUIRED_KINDS: Final = {"PostingKind": "TRANSFER", "ChannelKind": "PAYBILL", "TenantKind": "INDIVIDUAL"}
+REQUIRED_KINDS: Final = {
+    "PostingKind": "TRANSFER",
+    "ChannelKind": "PAYBILL",
+    "TenantKind": "INDIVIDUAL",
+    "StatementProvider": "MPESA",
+}
 
 AT_ONCE_S: Final = 0.5
 
@@ -122,6 +146,7 @@ TELLS_NO_NAMES: Final = {
     "query.ledgerAccounts",
     "query.storeBalance",
     "query.auditLog",
+    "query.unmatchedTransfers",
 }
 """Fields in which a business that has not collected yet finds nothing of its own to recognise."""
 

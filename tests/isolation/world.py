@@ -28,6 +28,7 @@ from tenant_db.reconciliation.rules import AskedBy, FindingKind
 from tests.factories.callers import REQUEST
 from tests.factories.ledger import make_account, sale
 from tests.factories.payments import Shop, initiate, make_shop
+from tests.factories.statements import make_statement
 
 MARK = "Zawadi"
 """In every name of the victim: it may never be told to anybody else."""
@@ -92,8 +93,10 @@ async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
         session.add(run)
         await session.flush()
         session.add(finding)
+    transfer_id = await _moved(tenant, name, accounts)
     return {
-        "transfer": outside(Kind.TRANSFER, await _moved(tenant, name, accounts)),
+        **await make_statement(tenant, shop, name, transfer_id),
+        "transfer": outside(Kind.TRANSFER, transfer_id),
         "hold": outside(Kind.HOLD, await _held(tenant, name, accounts)),
         "reconciliation": outside(Kind.RECONCILIATION, run.id),
         "finding": outside(Kind.FINDING, finding.id),
