@@ -1,4 +1,4 @@
-"""The server as one ASGI application: both schemas, hooks, probes, metrics and keys."""
+"""The server as one ASGI application: both schemas, hooks, downloads, probes, metrics and keys."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,6 +22,7 @@ from schema.owner import owner_schema
 from schema.tenant import tenant_schema
 from server.callers import Callers, request_info
 from server.compose import Process
+from server.downloads import Downloads
 from server.health import alive, readiness
 from server.hooks import Hooks
 from server.middleware import Edge, protected
@@ -62,6 +63,7 @@ def create_app(process: Process) -> ASGIApp:
             Route("/owner/graphql", owner),
             WebSocketRoute("/owner/graphql", owner),
             *hooks.routes(),
+            *Downloads(process.services).routes(),
             Route("/healthz", alive),
             Route("/readyz", _ready(process)),
             Route("/metrics", _metrics(settings)),

@@ -8,8 +8,9 @@ from typing import Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-HOOK_PATH: Final = re.compile(r"/hooks/[^\s?\"']+")
-"""Hook paths are secrets: whoever knows one can speak for a provider."""
+SECRET_PATH: Final = re.compile(r"(/hooks/|/exports/(?=eyJ))[^\s?\"']+")
+"""Whoever knows a hook's path can speak for a provider, and whoever has a file's link can fetch it. Links
+begin as every JWT does, unlike the names of our own modules in a traceback."""
 PHONE: Final = re.compile(r"(?<![\w.])(\+?254[17])\d{5}(?=\d{3}(?!\w))")
 """A payer's number in clear; PostgreSQL repeats the row it refuses in its errors."""
 
@@ -24,7 +25,7 @@ def configure_logs(log_format: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        redact_hook_paths,
+        redact_paths,
         mask_phones,
     ]
     renderer = _renderer(log_format)
@@ -54,11 +55,11 @@ def configure_logs(log_format: str, level: str) -> None:
     )
 
 
-def redact_hook_paths(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace the secret part of every hook path in any text of a log line."""
+def redact_paths(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace the secret part of every path of a hook or file in any text of a log line."""
     for key, value in event.items():
-        if isinstance(value, str) and "/hooks/" in value:
-            event[key] = HOOK_PATH.sub("/hooks/<secret>", value)
+        if isinstance(value, str) and ("/hooks/" in value or "/exports/" in value):
+            event[key] = SECRET_PATH.sub(r"\1<secret>", value)
     return event
 
 

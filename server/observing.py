@@ -78,7 +78,8 @@ class Observed:
 
 
 def _label(path: str) -> str:
-    """A path as it may be shown: hook paths are secrets, and anything may be asked for."""
-    if path.startswith("/hooks/"):
-        return "/hooks"
+    """A path as it may be shown: those of hooks and files are secrets, and anything may be asked for."""
+    for secret in ("/hooks", "/exports"):
+        if path.startswith(f"{secret}/"):
+            return secret
     return path if path in PATHS else OTHER

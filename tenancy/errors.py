@@ -2,6 +2,7 @@
 
 DomainError
 ├── NotSignedIn            no token, or one that no longer counts
+│   └── LinkExpired        the time of a link to a file is over
 ├── Forbidden              the role or key lacks a scope
 ├── NoTenant               the token names no business yet
 ├── WrongTenant            header or subdomain names another business than the token
@@ -25,6 +26,15 @@ class NotSignedIn(DomainError):
 
     def __init__(self, message: str = "Sign in, or send a valid API key, and try again.") -> None:
         super().__init__(message)
+
+
+class LinkExpired(NotSignedIn):
+    """The time of this link to a file is over; ask for a new one."""
+
+    code = "LINK_EXPIRED"
+
+    def __init__(self) -> None:
+        super().__init__("This link has expired. Ask for a new one.")
 
 
 class Forbidden(DomainError):

@@ -124,20 +124,28 @@ class TokenIssuer:
         Raises:
             NotSignedIn: it is no token of ours, for the other schema, or too old.
         """
+        return self._claims(await self.read(text, audience, REQUIRED_CLAIMS), audience)
+
+    async def read(self, text: str, audience: str, required: Sequence[str]) -> Mapping[str, Any]:
+        """What we have signed for `audience`; whether its time is over is for the caller to judge.
+
+        Raises:
+            NotSignedIn: we have not signed it, not for this, or not all that is `required`.
+        """
         try:
             pair = await self._key_named(str(jwt.get_unverified_header(text).get("kid")))
-            # Time is judged below, by the clock that was passed in.
-            body = jwt.decode(
+            # Time is judged elsewhere, by the clock that was passed in.
+            body: Mapping[str, Any] = jwt.decode(
                 text,
                 pair.public,
                 algorithms=[ALGORITHM],
                 audience=audience,
                 issuer=self._issuer,
-                options={"require": REQUIRED_CLAIMS, "verify_exp": False, "verify_iat": False},
+                options={"require": list(required), "verify_exp": False, "verify_iat": False},
             )
         except jwt.PyJWTError as error:
             raise NotSignedIn from error
-        return self._claims(body, audience)
+        return body
 
     async def jwks(self) -> dict[str, list[dict[str, Any]]]:
         """The public keys as a JSON Web Key Set (RFC 7517)."""

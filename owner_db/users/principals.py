@@ -7,9 +7,11 @@ from uuid import UUID
 from sqlalchemy import exists, select, update
 
 from core.clock import Clock
+from core.ids import Kind
 from owner_db.users.models import ApiKey, Membership, RefreshToken, User
 from tenancy.context import Principal
 from tenancy.errors import NotSignedIn
+from tenancy.links import Link
 from tenancy.roles import PLATFORM_SCOPES, ROLE_SCOPES, PlatformRole, Role, Scope
 from tenancy.sessions import OwnerDatabase
 from tenancy.tokens import Claims
@@ -49,17 +51,36 @@ class OwnerPrincipals:
             raise NotSignedIn("Your session has ended. Sign in again.")
         return _staff(claims, found[0]) if claims.audience == "owner" else _member(claims, found[1])
 
+    async def of_link(self, link: Link) -> Principal:
+        """Who a link was written for, as they are now.
+
+        Raises:
+            NotSignedIn: the session has ended, the role is gone, the key was revoked or has expired.
+        """
+        if link.caller is Kind.API_KEY:
+            async with self._owner.reading() as session:
+                key = await session.get(ApiKey, link.caller_id)
+            return self._of_key(key if key is not None and key.tenant_id == link.tenant_id else None)
+        if link.session_id is None:
+            raise NotSignedIn
+        claims = Claims(link.caller_id, link.tenant_id, link.session_id, "tenant", link.expires_at)
+        return await self.of_claims(claims)
+
     async def of_api_key(self, key_id: UUID, secret_hash: bytes) -> Principal:
         """Raises NotSignedIn where the key is unknown, revoked or expired."""
         now = self._clock()
         async with self._owner.transaction() as session:
             key = await session.get(ApiKey, key_id)
-            if key is None or key.secret_hash != secret_hash or key.revoked_at is not None:
-                raise NotSignedIn("This API key is unknown or was revoked.")
-            if key.expires_at is not None and key.expires_at <= now:
-                raise NotSignedIn("This API key has expired. Make a new one.")
-            if key.last_used_at is None or key.last_used_at < now - USE_RECORDED_EVERY:
+            principal = self._of_key(key if key is not None and key.secret_hash == secret_hash else None)
+            if key is not None and (key.last_used_at is None or key.last_used_at < now - USE_RECORDED_EVERY):
                 await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=now))
+        return principal
+
+    def _of_key(self, key: ApiKey | None) -> Principal:
+        if key is None or key.revoked_at is not None:
+            raise NotSignedIn("This API key is unknown or was revoked.")
+        if key.expires_at is not None and key.expires_at <= self._clock():
+            raise NotSignedIn("This API key has expired. Make a new one.")
         return Principal(
             kind="api_key",
             id=key.id,

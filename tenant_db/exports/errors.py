@@ -7,6 +7,7 @@ DomainError
 """
 
 from core.errors import DomainError
+from tenant_db.exports.machine import ExportStatus
 
 
 class TooManyExports(DomainError):
@@ -41,4 +42,4 @@ class ExportNotReady(DomainError):
 
     def __init__(self, status: str) -> None:
         super().__init__(f"There is no file to fetch: this export is {status}.")
-        self.status = status
+        self.status = ExportStatus(status)

@@ -7,7 +7,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 
 from schema.exchange import Report
-from server.logs import mask_phones, redact_hook_paths
+from server.logs import mask_phones, redact_paths
 from server.observing import NAMES_MAX, report_to
 from tenancy.tracing import record_operation, record_outside_call
 
@@ -54,7 +54,7 @@ def test_hook_paths_are_redacted_in_whatever_a_line_says() -> None:
     logger = structlog.get_logger()
     event = {"event": 'POST http://a.example/hooks/0123abcd/ff00?x=1 "200"', "url": "/hooks/0123", "n": 1}
 
-    redacted = redact_hook_paths(logger, "info", event)
+    redacted = redact_paths(logger, "info", event)
 
     assert redacted["event"] == 'POST http://a.example/hooks/<secret>?x=1 "200"'
     assert redacted["url"] == "/hooks/<secret>"
@@ -70,3 +70,12 @@ def test_phones_are_masked_in_whatever_a_line_says() -> None:
 
     assert masked["exception"] == "DETAIL: Key (phone)=(+2547*****001) exists; 2541*****002."
     assert (masked["id"], masked["n"]) == (id_, 1)
+
+
+def test_links_to_files_are_redacted_and_the_names_of_our_modules_are_not() -> None:
+    event = {"event": "GET /exports/eyJhbGciOi.x-y.z_0?a", "exception": 'File "tenant_db/exports/making.py"'}
+
+    redacted = redact_paths(structlog.get_logger(), "info", event)
+
+    assert redacted["event"] == "GET /exports/<secret>?a"
+    assert redacted["exception"] == 'File "tenant_db/exports/making.py"'
