@@ -30,6 +30,7 @@ class Kind(StrEnum):
     TRANSFER = "txr"
     ENTRY = "entry"
     HOLD = "hold"
+    LEDGER_VERIFICATION = "lver"
     RECONCILIATION = "rec"
     FINDING = "fnd"
     STATEMENT_IMPORT = "stmt"

@@ -10,6 +10,7 @@ from schema import (
     channel_types,
     finding_types,
     ledger_posting_types,
+    ledger_proof,
     members,
     payment_types,
     registering,
@@ -29,6 +30,7 @@ from schema.ledger_accounts import LedgerAccountMutations
 from schema.ledger_holds import HoldMutations, HoldQueries, hold_node
 from schema.ledger_posting import LedgerPostingMutations
 from schema.ledger_posting_bulk import LedgerBulkMutations
+from schema.ledger_proof import LedgerProofMutations, LedgerProofQueries, ledger_verification_node
 from schema.members import MemberMutations, MemberQueries
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
 from schema.reconciliation import ReconciliationMutations, ReconciliationQueries, finding_node
@@ -46,6 +48,7 @@ NODES: Final[dict[Kind, NodeLoader]] = {
     Kind.LEDGER_ACCOUNT: ledger_account_node,
     Kind.TRANSFER: transfer_node,
     Kind.HOLD: hold_node,
+    Kind.LEDGER_VERIFICATION: ledger_verification_node,
     Kind.FINDING: finding_node,
 }
 """What `node(id)` can read, by the prefix of the id."""
@@ -59,6 +62,7 @@ class Query(
     PaymentQueries,
     LedgerQueries,
     HoldQueries,
+    LedgerProofQueries,
     ReconciliationQueries,
     StatementQueries,
     CatalogQueries,
@@ -87,6 +91,7 @@ class Mutation(
     LedgerBulkMutations,
     HoldMutations,
     LedgerAccountMutations,
+    LedgerProofMutations,
     ReconciliationMutations,
     StatementMutations,
     ApiKeyMutations,
@@ -114,6 +119,7 @@ def tenant_schema() -> strawberry.Schema:
             *channel_types.REFUSALS,
             *payment_types.REFUSALS,
             *ledger_posting_types.REFUSALS,
+            *ledger_proof.REFUSALS,
             *finding_types.REFUSALS,
             *statement_types.REFUSALS,
             *members.REFUSALS,

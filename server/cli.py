@@ -10,7 +10,7 @@ import uvloop
 from pydantic import ValidationError
 
 from core.errors import DomainError
-from server import cli_migrate, cli_tenants
+from server import cli_ledger, cli_migrate, cli_tenants
 from server.cli_running import operate, operating_settings
 from server.settings import Settings
 from tenancy.roles import PlatformRole
@@ -26,6 +26,7 @@ app = typer.Typer(
 
 app.add_typer(cli_migrate.app, name="migrate")
 app.add_typer(cli_tenants.app, name="tenants")
+app.add_typer(cli_ledger.app, name="ledger")
 
 staff = typer.Typer(no_args_is_help=True, help="Accounts of the platform's own staff.")
 app.add_typer(staff, name="staff")

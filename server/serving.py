@@ -22,6 +22,7 @@ from jobs.ledger import ledger_handlers
 from jobs.mail import mail_handlers
 from jobs.payments import payment_handlers
 from jobs.providers import Providers
+from jobs.proving import proof_handlers
 from jobs.reconciliation import Nights, reconciliation_handlers
 from jobs.retention import retention_schedule
 from jobs.sealing import Sealer
@@ -97,6 +98,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *inbox_handlers(providers),
         *channel_handlers(providers),
         *ledger_handlers(),
+        *proof_handlers(),
         *forwarding_handlers(),
         *tenant_handlers(here.servers),
         *reconciliation_handlers(),

@@ -102,11 +102,13 @@ async def head_given(keys: HeadKeys, tenant_id: UUID, signed: str) -> Head:
     return head
 
 
-async def kept_heads(owner: OwnerDatabase, keys: HeadKeys, tenant_id: UUID) -> KeptHeads:
-    """Every head that was kept of this tenant's ledger, each signature proven."""
+async def kept_heads(owner: OwnerDatabase, keys: HeadKeys, tenant_id: UUID, *, above: int) -> KeptHeads:
+    """The heads that were kept of this tenant's ledger above some height, each signature proven."""
     async with owner.reading() as session:
         rows = await session.scalars(
-            select(LedgerHead).where(LedgerHead.tenant_id == tenant_id).order_by(LedgerHead.height)
+            select(LedgerHead)
+            .where(LedgerHead.tenant_id == tenant_id, LedgerHead.height > above)
+            .order_by(LedgerHead.height)
         )
         known = rows.all()
     hashes: dict[int, bytes] = {}

@@ -41,6 +41,7 @@ OF_TENANTS: Final = {
     "ask_payment": {"payment_id": "payment"},
     "process_inbox": {"inbox_id": "payment"},
     "verify_channel": {"channel_id": "channel"},
+    "verify_ledger": {"verification_id": "ledger_verification"},
     "expire_hold": {"hold_id": "hold"},
     "reconcile_scope": {"reconciliation_id": "reconciliation"},
     "import_statement": {"import_id": "statement_import"},

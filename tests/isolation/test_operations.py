@@ -29,6 +29,7 @@ VICTIMS: Final = {
     "query.payments.channelId": "channel",
     "query.storeBalance.storeId": "store",
     "query.node.id": "payment",
+    "query.ledgerVerification.id": "ledger_verification",
     "query.finding.id": "finding",
     "query.findings.storeId": "store",
     "query.hold.id": "hold",
@@ -111,6 +112,7 @@ VALUES: Final[dict[str, Any]] = {
     "ceilingMinor": None,
     "state": None,
     "reason": "a test",
+    "keptHead": None,
     "note": "a test",
     "content": "nothing",
     "contentEncoding": "TEXT",
@@ -145,6 +147,7 @@ TELLS_NO_NAMES: Final = {
     "query.transfers",
     "query.ledgerAccounts",
     "query.storeBalance",
+    "query.ledgerHead",
     "query.auditLog",
     "query.unmatchedTransfers",
 }

@@ -22,6 +22,7 @@ from tenant_db.ledger.commands import NewHold, of_people
 from tenant_db.ledger.holding import place_hold
 from tenant_db.ledger.posting import post
 from tenant_db.ledger.rules import TransferKind
+from tenant_db.ledger.verifications import begin_verification
 from tenant_db.reconciliation.models import Finding
 from tenant_db.reconciliation.reconciling import NewReconciliation, plan
 from tenant_db.reconciliation.rules import AskedBy, FindingKind
@@ -33,6 +34,15 @@ from tests.factories.statements import make_statement
 MARK = "Zawadi"
 """In every name of the victim: it may never be told to anybody else."""
 PASSWORD = "correct horse battery staple"
+OWNER_TABLES = (
+    "memberships",
+    "api_keys",
+    "invitations",
+    "hook_endpoints",
+    "short_codes",
+    "ledger_heads",
+    "tenants",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
         "channel": outside(Kind.CHANNEL, shop.channel_id),
         "payment": outside(Kind.PAYMENT, payment.id),
         **checked,
+        "ledger_verification": outside(Kind.LEDGER_VERIFICATION, await _verifying(services, tenant)),
         "tenant": outside(Kind.TENANT, tenant.id),
         "user": outside(Kind.USER, user.id),
         "api_key": key,
@@ -126,6 +137,12 @@ async def _moved(tenant: Tenant, name: str, accounts: list[UUID]) -> UUID:
         return (await post(session, sale(accounts[0], accounts[1], key=of_people(name)))).id
 
 
+async def _verifying(services: Services, tenant: Tenant) -> UUID:
+    async with tenant.transaction() as session:
+        row, _ = await begin_verification(session, "", services.clock())
+        return row.id
+
+
 async def _owner_of(services: Services, tenant: Tenant, name: str) -> User:
     account = await new_account(name, PASSWORD)
     async with services.owner.transaction() as session:
@@ -169,7 +186,7 @@ async def contents(owner: OwnerDatabase, party: Party) -> dict[str, Any]:
             rows = await session.scalars(text(f'SELECT t::text FROM "{table}" AS t ORDER BY 1'))  # noqa: S608 - ours
             found[table] = rows.all()
     async with owner.reading() as session:
-        for table in ("memberships", "api_keys", "invitations", "hook_endpoints", "short_codes", "tenants"):
+        for table in OWNER_TABLES:
             column = "id" if table == "tenants" else "tenant_id"
             rows = await session.scalars(
                 text(f"SELECT t::text FROM {table} AS t WHERE {column} = :id ORDER BY 1"),  # noqa: S608 - ours
