@@ -31,11 +31,12 @@ async def make_account(
     is_closed: bool = False,
     custody: Custody | None = None,
     place: str | None = None,
+    id: UUID | None = None,
 ) -> UUID:
     """An account that starts with a balance and a hold on it; no entries stand behind either."""
     credit = side is NormalSide.CREDIT
     account = LedgerAccount(
-        id=new_id(),
+        id=id or new_id(),
         code=code,
         currency=currency,
         normal_side=side.value,
