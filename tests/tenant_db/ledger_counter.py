@@ -18,6 +18,7 @@ from tenancy.sessions import Tenant, TenantSession
 from tenant_db.ledger.batching import Answer, Request, run_batch
 from tenant_db.ledger.bulk import post_many
 from tenant_db.ledger.commands import NewTransfer
+from tenant_db.ledger.holding import expire_due
 from tenant_db.ledger.models import LedgerAccount
 from tenant_db.ledger.results import Posted
 
@@ -60,6 +61,15 @@ def bulk(news: Sequence[NewTransfer]) -> Work:
 
     async def work(session: TenantSession) -> list[Posted | DomainError]:
         return await post_many(session, news)
+
+    return work
+
+
+def expiry(now: datetime) -> Work:
+    """The job that lets go of holds whose time is over."""
+
+    async def work(session: TenantSession) -> int:
+        return await expire_due(session, now)
 
     return work
 

@@ -9,7 +9,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tenancy.sessions import Tenant
 from tenant_db.ledger.batching import Request
-from tenant_db.ledger.holding import expire_due
 from tenant_db.ledger.models import LedgerAccount
 from tests.bookkeeping import require_true_books
 from tests.tenant_db import ledger_counter as counter
@@ -71,17 +70,24 @@ class LedgerMachine(RuleBasedStateMachine):
             assert told(answer) == self.callers.expected_in_bulk(new), new
             self.callers.hear_bulk([new], [answer])
 
-    @rule(groups=RIVALS)
-    def race(self, groups: Sequence[Batch | Bulk]) -> None:
-        """Several transactions at once: whoever wins, each key has one effect and no limit is broken."""
+    @rule(groups=RIVALS, expires=st.booleans())
+    def race(self, groups: Sequence[Batch | Bulk], expires: bool) -> None:  # noqa: FBT001 - hypothesis draws it
+        """Several transactions at once: whoever wins, each key has one effect and no limit is broken.
+
+        The job that expires holds may be one of them, by a clock that is later than the others'.
+        """
         bulks = [self.callers.bulk(group) for group in groups if isinstance(group, Bulk)]
         batches = [self.callers.requests(group) for group in groups if not isinstance(group, Bulk)]
         works = [*map(counter.bulk, bulks), *map(self._batch, batches)]
+        if expires:
+            works.append(counter.expiry(self.callers.now + 2 * PATIENCE))
         ids = [account.id for account in self.callers.accounts]
         answers = self.wait(counter.race(self.tenant, ids, works))
         # Together, for one of them may repeat what another made.
         self.callers.hear_bulk(_flat(bulks), _flat(answers[: len(bulks)]))
-        self.callers.hear(_flat(batches), _flat(answers[len(bulks) :]))
+        self.callers.hear(_flat(batches), _flat(answers[len(bulks) : len(bulks) + len(batches)]))
+        if expires:
+            self.expire()
 
     @rule(wishes=BATCHES, before_statement=st.integers(0, 6), death=st.sampled_from(Death))
     def crash(self, wishes: Batch, before_statement: int, death: Death) -> None:
@@ -102,7 +108,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def expire(self) -> None:
         """Time passes, and the job comes round."""
         self.callers.now += 2 * PATIENCE
-        self.wait(self._expire())
+        self.wait(counter.hand_in(self.tenant, counter.expiry(self.callers.now)))
+        self.callers.oracle.expire(self.callers.now)
 
     @invariant()
     def the_books_are_true(self) -> None:
@@ -135,11 +142,6 @@ class LedgerMachine(RuleBasedStateMachine):
                 )
                 for number, account in enumerate(self.callers.accounts)
             )
-
-    async def _expire(self) -> None:
-        async with self.tenant.transaction() as session:
-            await expire_due(session, self.callers.now)
-        self.callers.oracle.expire(self.callers.now)
 
 
 def _flat(groups: Iterable[Iterable[Item]]) -> list[Item]:

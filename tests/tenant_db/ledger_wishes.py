@@ -83,7 +83,7 @@ class Bulk:
 Wish = Pay | Place | Settle | Drop | Undo | Again | Otherwise
 Batch = tuple[Wish, ...]
 
-_ENDS: Final = st.sampled_from([*(BANK, *STORES) * 3, LIMITED, LIMITED, DOLLARS, CLOSED])
+_ENDS: Final = st.sampled_from([*(BANK, *STORES) * 2, LIMITED, LIMITED, DOLLARS, CLOSED])
 _AMOUNTS: Final = st.sampled_from([1, 40, 100, 250, 999, 1_000, 2_001])
 _PICKS: Final = st.integers(0, 30)
 """Counted around, the newest first: of few there are, each is picked often."""

@@ -10,7 +10,7 @@ from tenancy.sessions import Tenant
 from tests.tenant_db.ledger_machine import LedgerMachine
 
 SOME = settings(
-    max_examples=20,
+    max_examples=16,
     stateful_step_count=20,
     derandomize=True,
     deadline=None,
@@ -33,7 +33,7 @@ MANY = settings(
 @pytest.mark.parametrize(
     "profile",
     [
-        pytest.param(SOME, id="some"),
+        pytest.param(SOME, marks=pytest.mark.timeout(300), id="some"),
         pytest.param(MANY, marks=[pytest.mark.faults, pytest.mark.timeout(1_800)], id="many"),
     ],
 )
