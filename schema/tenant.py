@@ -25,7 +25,7 @@ from schema.catalog import CatalogQueries
 from schema.channels import ChannelMutations, ChannelQueries, ChannelSubscriptions, channel_node
 from schema.connections import Node, NodeLoader, load_node
 from schema.current_tenant import CurrentTenantQueries, tenant_node
-from schema.ledger import LedgerQueries, ledger_account_node, transfer_node
+from schema.ledger import LedgerBalanceSubscriptions, LedgerQueries, ledger_account_node, transfer_node
 from schema.ledger_accounts import LedgerAccountMutations
 from schema.ledger_holds import HoldMutations, HoldQueries, hold_node
 from schema.ledger_posting import LedgerPostingMutations
@@ -104,7 +104,9 @@ class Mutation(
 
 
 @strawberry.type(description="Everything you can watch. The present state comes first, then changes.")
-class Subscription(ChannelSubscriptions, PaymentSubscriptions, RegistrationSubscriptions):
+class Subscription(
+    ChannelSubscriptions, PaymentSubscriptions, LedgerBalanceSubscriptions, RegistrationSubscriptions
+):
     pass
 
 

@@ -1,6 +1,7 @@
 """Transfers as they are read back: pages and sums of what a filter finds."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -36,6 +37,7 @@ class TransferView(NamedTuple):
     effective_at: datetime
     reverses_id: UUID | None
     hold_id: UUID | None
+    details: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +86,21 @@ async def flows(session: TenantSession, only: TransferFilter) -> list[Flow] | No
     return [_flow(row) for row in found if row.found > 0]
 
 
-async def transfers_by_id(session: TenantSession, ids: Sequence[UUID]) -> dict[UUID, TransferView]:
+async def transfers_by_id(session: TenantSession, ids: Sequence[UUID]) -> Mapping[UUID, TransferView]:
     """Those of these ids that there are."""
     return {view.id: view for view in await _views(session, "id", ids)}
 
 
-async def reversals_of(session: TenantSession, ids: Sequence[UUID]) -> dict[UUID, TransferView]:
+async def reversals_of(session: TenantSession, ids: Sequence[UUID]) -> Mapping[UUID, TransferView]:
     """By the id of the transfer that they undo."""
     found = await _views(session, "reverses_id", ids)
     return {view.reverses_id: view for view in found if view.reverses_id is not None}
+
+
+async def transfers_of_holds(session: TenantSession, ids: Sequence[UUID]) -> Mapping[UUID, TransferView]:
+    """By the id of the hold that they post."""
+    found = await _views(session, "hold_id", ids)
+    return {view.hold_id: view for view in found if view.hold_id is not None}
 
 
 async def _views(session: TenantSession, column: str, ids: Sequence[UUID]) -> list[TransferView]:
@@ -135,7 +143,11 @@ async def _measured(session: TenantSession, only: TransferFilter) -> tuple[list[
 
 def _view(row: Any) -> TransferView:  # noqa: ANN401 - a row of text()
     values = row[: len(COLUMNS)]
-    return TransferView(*values)._replace(amount_minor=int(row.amount_minor), currency=Currency(row.currency))
+    return TransferView(*values)._replace(
+        amount_minor=int(row.amount_minor),
+        currency=Currency(row.currency),
+        details=json.loads(row.details),
+    )
 
 
 def _flow(row: Any) -> Flow:  # noqa: ANN401 - a row of text()

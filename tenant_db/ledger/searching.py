@@ -35,6 +35,7 @@ COLUMNS: Final = (
     "effective_at",
     "reverses_id",
     "hold_id",
+    "details",
 )
 
 

@@ -44,12 +44,22 @@ class Stall:
 
 
 async def make_stall(
-    tenant: Tenant, store_id: UUID, channel_id: UUID, currency: Currency = Currency.KES
+    tenant: Tenant,
+    store_id: UUID,
+    channel_id: UUID,
+    currency: Currency = Currency.KES,
+    *,
+    spread: str | None = None,
 ) -> Stall:
+    """`spread` chooses the shards of what is split."""
     place = Holding.of_channel(channel_id)
     async with tenant.transaction() as session:
         source, target, fees = await open_accounts(
-            session, holding(place, currency), available(store_id, place, currency), provider_fees(currency)
+            session,
+            holding(place, currency),
+            available(store_id, place, currency),
+            provider_fees(currency),
+            spread=spread,
         )
     return Stall(store_id, place, source, target, fees, currency)
 

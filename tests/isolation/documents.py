@@ -122,6 +122,9 @@ def _abstract(schema: GraphQLSchema, kind: GraphQLUnionType | GraphQLInterfaceTy
             name for name, field in kind.fields.items() if is_leaf_type(get_named_type(field.type))
         )
         parts += sorted(told)
+        # Whatever has an id is a Node: with all of everything, that document is longer than any may be,
+        # and has more aliases. Each type has a field of its own that tells the rest.
+        depth, told = depth - 1, told | apart
     for member in members:
         selected = _selection(schema, member, depth, apart, told)
         if selected:

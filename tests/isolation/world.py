@@ -30,6 +30,7 @@ from tests.factories.callers import REQUEST
 from tests.factories.ledger import make_account, sale
 from tests.factories.payments import Shop, initiate, make_shop
 from tests.factories.statements import make_statement
+from tests.factories.trading import make_stall, trade
 
 MARK = "Zawadi"
 """In every name of the victim: it may never be told to anybody else."""
@@ -113,6 +114,7 @@ async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
         "finding": outside(Kind.FINDING, finding.id),
         "ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[0]),
         "second_ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[1]),
+        "store_account": outside(Kind.LEDGER_ACCOUNT, await _sold(tenant, shop)),
     }
 
 
@@ -141,6 +143,13 @@ async def _verifying(services: Services, tenant: Tenant) -> UUID:
     async with tenant.transaction() as session:
         row, _ = await begin_verification(session, "", services.clock())
         return row.id
+
+
+async def _sold(tenant: Tenant, shop: Shop) -> UUID:
+    """The account of what the store has on its channel, after a sale."""
+    stall = await make_stall(tenant, shop.store_id, shop.channel_id)
+    await trade(tenant, stall.sale(1_250))
+    return stall.available_id
 
 
 async def _owner_of(services: Services, tenant: Tenant, name: str) -> User:

@@ -35,6 +35,7 @@ class Market:
         self.rows = sorted(rows, key=lambda row: (row.created_at, row.id), reverse=True)
         self.reversed_ids = {row.reverses_id for row in rows}
         self._accounts = accounts
+        self._middle = self.rows[len(self.rows) // 2].created_at
 
     def touching(self, **wanted: object) -> set[UUID]:
         """The accounts that have all of these attributes."""
@@ -45,10 +46,10 @@ class Market:
         }
 
     def cases(self) -> dict[str, tuple[TransferFilter, Matches]]:
-        first, middle = self.stalls[0], self.rows[len(self.rows) // 2].created_at
-        store, place = first.store_id, first.place.name
-        of_store, of_place = self.touching(store_id=store), self.touching(holding=place)
-        both = self.touching(store_id=store, holding=place)
+        return self._by_transfer() | self._by_account()
+
+    def _by_transfer(self) -> dict[str, tuple[TransferFilter, Matches]]:
+        middle = self._middle
         return {
             "all": (TransferFilter(), lambda _: True),
             "kinds": (TransferFilter(kinds=frozenset(KINDS)), lambda row: row.kind in KINDS),
@@ -72,6 +73,14 @@ class Market:
             ),
             "since": (TransferFilter(since=middle), lambda row: row.created_at >= middle),
             "before": (TransferFilter(before=middle), lambda row: row.created_at < middle),
+        }
+
+    def _by_account(self) -> dict[str, tuple[TransferFilter, Matches]]:
+        first, middle = self.stalls[0], self._middle
+        store, place = first.store_id, first.place.name
+        of_store, of_place = self.touching(store_id=store), self.touching(holding=place)
+        both = self.touching(store_id=store, holding=place)
+        return {
             "store": (TransferFilter(store_id=store), touches(of_store)),
             "place": (TransferFilter(place=place), touches(of_place)),
             "account": (TransferFilter(account_id=first.fees_id), touches({first.fees_id})),
