@@ -21,12 +21,16 @@ from tenant_db.reconciliation.rules import (
     judge_account,
 )
 
-# One pass over the entries, in the order of their primary key.
+# One pass over the entries, in the order of their primary key, and one over the transfers. Whether
+# they tell the same is seen by sums of hashes of each one's id, place and amount; only where those
+# differ are they joined.
 _COUNTED: Final = text("""
 WITH accounts AS MATERIALIZED (
     SELECT * FROM ledger_accounts WHERE store_id IS NOT DISTINCT FROM CAST(:store_id AS uuid)
 ), walked AS (
     SELECT account.id AS account_id, entry.sequence, entry.side, entry.amount_minor,
+        hash_numeric_extended(entry.amount_minor, uuid_hash_extended(entry.transfer_id, entry.sequence))
+            AS print,
         entry.balance_before_minor, entry.balance_after_minor,
         coalesce(lag(entry.balance_after_minor) OVER neighbours, 0) AS left_minor,
         coalesce(lag(entry.sequence) OVER neighbours, 0) AS left_sequence,
@@ -39,10 +43,25 @@ WITH accounts AS MATERIALIZED (
         count(*) AS entries_count,
         coalesce(sum(amount_minor) FILTER (WHERE side = 'debit'), 0) AS entries_debits,
         coalesce(sum(amount_minor) FILTER (WHERE side = 'credit'), 0) AS entries_credits,
+        sum(print) FILTER (WHERE side = 'debit') AS debit_prints,
+        sum(print) FILTER (WHERE side = 'credit') AS credit_prints,
         min(sequence) FILTER (WHERE sequence <> left_sequence + 1) AS first_gap,
         min(sequence) FILTER (WHERE balance_before_minor <> left_minor
             OR balance_after_minor <> left_minor + change_minor) AS first_break
     FROM walked GROUP BY account_id
+), sources AS (
+    SELECT source_id AS account_id,
+        sum(hash_numeric_extended(amount_minor, uuid_hash_extended(transfer.id, source_sequence))) AS prints
+    FROM ledger_transfers AS transfer
+    JOIN accounts ON accounts.id = source_id AND accounts.currency = transfer.currency
+    GROUP BY source_id
+), destinations AS (
+    SELECT destination_id AS account_id,
+        sum(hash_numeric_extended(amount_minor, uuid_hash_extended(transfer.id, destination_sequence)))
+            AS prints
+    FROM ledger_transfers AS transfer
+    JOIN accounts ON accounts.id = destination_id AND accounts.currency = transfer.currency
+    GROUP BY destination_id
 ), holds AS (
     SELECT account_id, sum(debit) AS holds_debits, sum(credit) AS holds_credits
     FROM (
@@ -57,9 +76,12 @@ SELECT account.id, account.code, account.currency, account.normal_side,
     account.pending_debits_minor, account.pending_credits_minor, account.entry_count,
     coalesce(entries_debits, 0), coalesce(entries_credits, 0), coalesce(entries_count, 0),
     coalesce(holds_debits, 0), coalesce(holds_credits, 0),
-    first_gap, first_break
+    first_gap, first_break,
+    (debit_prints, credit_prints) IS NOT DISTINCT FROM (sources.prints, destinations.prints)
 FROM accounts AS account
 LEFT JOIN sums ON sums.account_id = account.id
+LEFT JOIN sources ON sources.account_id = account.id
+LEFT JOIN destinations ON destinations.account_id = account.id
 LEFT JOIN holds ON holds.account_id = account.id
 ORDER BY account.code, account.id
 """)
@@ -127,6 +149,8 @@ async def check_accounts(
         for account in accounts
         if account.first_break is not None and account.first_gap is None
     ]
+    if all(account.is_as_transferred for account in accounts):
+        return Observed.of(found)
     unequal = await session.execute(_UNEQUAL, {"store_id": store_id, "most": OF_A_KIND_MAX + 1})
     for account_id, code, currency, transfer_id, expected, seen in unequal:
         found.append(
@@ -161,5 +185,8 @@ async def _broken(session: TenantSession, scope: str, account: CountedAccount, s
 
 def _counted(row: Row[*tuple[Any, ...]]) -> CountedAccount:
     id_, code, currency, normal_side, *numbers = row
+    *numbers, is_as_transferred = numbers
     exact: list[Any] = [None if number is None else int(number) for number in numbers]
-    return CountedAccount(id_, code, Currency(currency), NormalSide(normal_side), *exact)
+    return CountedAccount(
+        id_, code, Currency(currency), NormalSide(normal_side), *exact, is_as_transferred=is_as_transferred
+    )

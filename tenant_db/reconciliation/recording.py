@@ -1,6 +1,7 @@
 """Brings the findings of some scopes up to date with what a check saw."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -71,21 +72,23 @@ async def _renew(
             },
         )
     )
-    for fingerprint, each in seen.items():
-        if fingerprint not in old:
-            _tell(session, each)
+    _tell(session, [each for fingerprint, each in seen.items() if fingerprint not in old])
 
 
-def _tell(session: TenantSession, each: Discrepancy) -> None:
-    FINDINGS.labels(each.kind.value).inc()
-    log.error(
-        "finding",
-        alert=True,
-        tenant=str(session.tenant_id),
-        finding=each.kind.value,
-        scope=each.scope,
-        subject=each.subject,
-    )
+def _tell(session: TenantSession, new: Sequence[Discrepancy]) -> None:
+    """One alert for each kind, however many there are of it."""
+    for kind, count in Counter(each.kind for each in new).items():
+        first = next(each for each in new if each.kind is kind)
+        FINDINGS.labels(kind.value).inc(count)
+        log.error(
+            "books_disagree",
+            alert=True,
+            tenant=str(session.tenant_id),
+            finding=kind.value,
+            count=count,
+            scope=first.scope,
+            subject=first.subject,
+        )
 
 
 def _values(each: Discrepancy, seen_by: Reconciliation, now: datetime) -> dict[str, Any]:

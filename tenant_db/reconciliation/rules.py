@@ -188,6 +188,8 @@ class CountedAccount:
     """The first sequence whose predecessor is missing."""
     first_break: int | None
     """The first sequence whose balances do not follow from the entry before. After a gap they can't."""
+    is_as_transferred: bool
+    """Whether its entries are exactly those of the transfers that name it."""
 
     def balance(self, debits_minor: int, credits_minor: int) -> int:
         """On the account's normal side, as people see it."""

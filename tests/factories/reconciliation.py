@@ -6,7 +6,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from core.clock import utc_now
+from core.currency import Currency
+from core.ids import new_id
+from core.money import Money
 from tenancy.sessions import Tenant
+from tenant_db.ledger.accounts import Holding, available, holding, open_accounts, provider_fees, suspense
+from tenant_db.ledger.posting import NewTransfer, post
+from tenant_db.ledger.rules import TransferKind
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Paid
 from tenant_db.payments.settling import Callback, settle_by_callback
@@ -53,3 +59,29 @@ async def pay(tenant: Tenant, shop: Shop, receipt: str) -> Payment:
     async with tenant.transaction() as session:
         await settle_by_callback(session, told, utc_now())
     return payment
+
+
+async def move(  # noqa: PLR0917 - read as one sentence
+    tenant: Tenant,
+    shop: Shop,
+    source: str,
+    destination: str,
+    kind: TransferKind,
+    reference: str,
+    *,
+    minor: int = 500,
+) -> NewTransfer:
+    """One transfer between the shop's accounts, by their sort."""
+    place = Holding.of_channel(shop.channel_id)
+    kes = Currency.KES
+    plans = {
+        "place": holding(place, kes),
+        "store": available(shop.store_id, place, kes),
+        "suspense": suspense(place, kes),
+        "fees": provider_fees(kes),
+    }
+    async with tenant.transaction() as session:
+        one, other = await open_accounts(session, plans[source], plans[destination])
+        new = NewTransfer(one, other, Money(minor, kes), kind, reference, f"{kind}:{new_id()}")
+        await post(session, new)
+    return new

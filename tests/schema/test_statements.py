@@ -2,9 +2,7 @@
 
 import base64
 import gzip
-from datetime import timedelta
-from functools import partial
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,7 +16,6 @@ from core.money import Money
 from tenancy.context import Services, TenantContext
 from tenancy.roles import Role
 from tenancy.sessions import Tenant
-from tenant_db.audit.models import TenantAudit
 from tenant_db.credentials.models import ProviderAccount
 from tenant_db.ledger.accounts import Holding, available, holding, open_accounts
 from tenant_db.ledger.posting import NewTransfer, post
@@ -30,53 +27,18 @@ from tenant_db.statements.rules import FILE_BYTES_MAX, ROWS_AT_ONCE_MAX
 from tests.factories.callers import ask, caller, run
 from tests.factories.payments import Shop, make_shop
 from tests.factories.reconciliation import pay
-from tests.factories.statements import API, mpesa, receipt_row
-from tests.racing import race
-
-IMPORT: Final = """
-mutation ($input: ImportStatementInput!) { importStatement(input: $input) {
-  __typename
-  ... on ImportStatementSuccess {
-    statementImport {
-      id state holding rowCount doneCount importedCount duplicateCount matchedCount errorCount
-      errors { rowNumber column message }
-    }
-    preview { rowCount lineCount errorCount errors { rowNumber column } }
-  }
-  ... on Error { code message }
-} }
-"""
-LINES: Final = """
-query ($importId: ID, $holding: ID, $isMatched: Boolean) {
-  statementLines(importId: $importId, holding: $holding, isMatched: $isMatched, first: 100) { nodes {
-    id kind reference rowNumber amount { amount } isMatched matchId
-  } }
-}
-"""
-FREE: Final = """
-query ($holding: ID!, $since: DateTime) {
-  unmatchedTransfers(holding: $holding, since: $since) { nodes { transfer { id kind amount { amount } } } }
-}
-"""
-MATCH: Final = """
-query ($id: ID!) { statementMatch(id: $id) {
-  rule lineIds transferIds difference { amount } note matchedById undoneAt undoneNote
-} }
-"""
-BY_HAND: Final = """
-mutation ($input: MatchStatementLinesInput!) { matchStatementLines(input: $input) {
-  __typename
-  ... on MatchStatementLinesSuccess { match { id rule note difference { amount } } }
-  ... on Error { code }
-} }
-"""
-UNDO: Final = """
-mutation ($input: UnmatchStatementInput!) { unmatchStatement(input: $input) {
-  __typename
-  ... on UnmatchStatementSuccess { match { id undoneAt undoneNote } }
-  ... on Error { code }
-} }
-"""
+from tests.factories.statement_calls import (
+    LINES,
+    MATCH,
+    by_hand,
+    file,
+    free,
+    imported,
+    lines,
+    today,
+    undone,
+)
+from tests.factories.statements import API, mpesa
 
 
 @pytest.fixture
@@ -91,39 +53,6 @@ async def shop(tenant: Tenant) -> Shop:
 @pytest.fixture
 async def finance(services: Services, tenant: Tenant) -> TenantContext:
     return await caller(services, tenant, Role.FINANCE)
-
-
-def today(receipt: str, paid_in: str = "", withdrawn: str = "", **changes: str) -> str:
-    """A row of an organisation statement of now, in Nairobi."""
-    at = f"{utc_now() + timedelta(hours=3):%d-%m-%Y %H:%M:%S}"
-    return receipt_row(receipt, paid_in, withdrawn, at=at, **changes)
-
-
-def file(shop: Shop, content: bytes, key: str = "one", /, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - input
-    return {
-        "idempotencyKey": key,
-        "provider": "MPESA",
-        "channelId": outside(Kind.CHANNEL, shop.channel_id),
-        "content": base64.b64encode(content).decode(),
-        "fileName": "november.csv",
-        **changes,
-    }
-
-
-async def imported(context: TenantContext, wanted: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = (await ask(context, IMPORT, input=wanted))["importStatement"]
-    return told
-
-
-async def lines(context: TenantContext, **only: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - arguments
-    found: list[dict[str, Any]] = (await ask(context, LINES, **only))["statementLines"]["nodes"]
-    return found
-
-
-async def free(context: TenantContext, shop: Shop) -> list[str]:
-    """The transfers that no statement has confirmed."""
-    found = await ask(context, FREE, holding=outside(Kind.CHANNEL, shop.channel_id))
-    return [node["transfer"]["id"] for node in found["unmatchedTransfers"]["nodes"]]
 
 
 async def move(tenant: Tenant, shop: Shop, minor: int, kind: TransferKind, reference: str) -> UUID:
@@ -316,95 +245,6 @@ async def test_a_long_file_is_left_to_a_job(tenant: Tenant, shop: Shop, finance:
             await session.execute(select(TenantOutbox).where(TenantOutbox.kind == "import_statement"))
         ).scalar_one()
     assert job.payload == {"import_id": str(inside(Kind.STATEMENT_IMPORT, told["statementImport"]["id"]))}
-
-
-async def by_hand(
-    context: TenantContext, line_ids: list[str], transfer_ids: list[str], key: str = "match"
-) -> dict[str, Any]:
-    wanted = {
-        "idempotencyKey": key,
-        "lineIds": line_ids,
-        "transferIds": transfer_ids,
-        "note": "The till was closed late",
-    }
-    told: dict[str, Any] = (await ask(context, BY_HAND, input=wanted))["matchStatementLines"]
-    return told
-
-
-async def undone(context: TenantContext, match_id: str, key: str = "undo") -> dict[str, Any]:
-    wanted = {"idempotencyKey": key, "matchId": match_id, "note": "It was another customer"}
-    told: dict[str, Any] = (await ask(context, UNDO, input=wanted))["unmatchStatement"]
-    return told
-
-
-async def test_people_match_what_no_rule_can_and_undo_it(
-    tenant: Tenant, shop: Shop, finance: TenantContext
-) -> None:
-    await imported(finance, file(shop, mpesa(today("TKX0000009", "1,499.00"))))
-    (line,) = await lines(finance)
-    transfer_id, other = await free(finance, shop)
-
-    first = await by_hand(finance, [line["id"]], [transfer_id])
-    assert await by_hand(finance, [line["id"]], [transfer_id]) == first
-    match = first["match"]
-    assert (match["rule"], match["difference"]["amount"]) == ("BY_HAND", "-1.00")
-    assert await free(finance, shop) == [other]
-    assert [each["matchId"] for each in await lines(finance, isMatched=True)] == [match["id"]]
-    assert (await by_hand(finance, [line["id"]], [other], "again"))["code"] == "MATCH_REFUSED"
-
-    assert (await undone(finance, match["id"]))["match"]["undoneNote"] == "It was another customer"
-    assert (await undone(finance, match["id"], "again"))["code"] == "MATCH_REFUSED"
-    assert len(await free(finance, shop)) == 2
-    shown = (await ask(finance, MATCH, id=match["id"]))["statementMatch"]
-    assert (shown["lineIds"], shown["transferIds"]) == ([line["id"]], [transfer_id])
-    assert shown["matchedById"] == outside(Kind.USER, finance.signed_in().id)
-    assert shown["undoneAt"] is not None
-    async with tenant.reading() as session:
-        rows = await session.scalars(select(TenantAudit).where(TenantAudit.subject == match["id"]))
-        assert {(row.action, row.reason) for row in rows} == {
-            ("match_statement_lines", "The till was closed late"),
-            ("unmatch_statement", "It was another customer"),
-        }
-    assert (await by_hand(finance, [line["id"]], [other], "third"))["match"]["id"] != match["id"]
-
-
-async def test_only_what_moved_money_at_the_lines_place_is_matched(
-    tenant: Tenant, shop: Shop, finance: TenantContext
-) -> None:
-    other = await make_shop(tenant, short_code="600100")
-    await pay(tenant, other, "TKX0000005")
-    await imported(finance, file(shop, mpesa(today("TKX0000009", "1,500.00"))))
-    (line,) = await lines(finance)
-    (elsewhere,) = await free(finance, other)
-    (own, _) = await free(finance, shop)
-
-    assert (await by_hand(finance, [line["id"]], [elsewhere], "1"))["code"] == "MATCH_REFUSED"
-    assert (await by_hand(finance, [line["id"]], [], "2"))["code"] == "INVALID_INPUT"
-    assert (await by_hand(finance, [], [own], "3"))["code"] == "INVALID_INPUT"
-    unknown = outside(Kind.TRANSFER, new_id())
-    assert (await by_hand(finance, [line["id"]], [own, unknown], "4"))["code"] == "NOT_FOUND"
-    nowhere = outside(Kind.STATEMENT_LINE, new_id())
-    assert (await by_hand(finance, [nowhere], [own], "5"))["code"] == "NOT_FOUND"
-    assert len(await free(finance, shop)) == 2
-
-
-async def test_rivals_match_a_line_once(tenant: Tenant, shop: Shop, finance: TenantContext) -> None:
-    await imported(finance, file(shop, mpesa(today("TKX0000009", "1,499.00"))))
-    (line,) = await lines(finance)
-    transfers = await free(finance, shop)
-    turn = f"match:{outside(Kind.CHANNEL, shop.channel_id)}"
-
-    told = await race(
-        tenant,
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:turn, 0))").bindparams(turn=turn),
-        [
-            partial(by_hand, finance, [line["id"]], [transfers[number % 2]], str(number))
-            for number in range(6)
-        ],
-    )
-
-    names = [each["__typename"] for each in told if isinstance(each, dict)]
-    assert sorted(names) == ["MatchRefusedError"] * 5 + ["MatchStatementLinesSuccess"]
 
 
 async def test_what_a_provider_stated_is_never_rewritten(

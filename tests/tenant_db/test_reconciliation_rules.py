@@ -35,6 +35,7 @@ SOUND = CountedAccount(
     holds_credits_minor=0,
     first_gap=None,
     first_break=None,
+    is_as_transferred=True,
 )
 
 

@@ -11,15 +11,14 @@ from core.errors import NotFound
 from core.ids import Kind, new_id, outside
 from core.money import Money
 from tenancy.sessions import Tenant
-from tenant_db.ledger.accounts import Holding, available, holding, open_accounts, provider_fees, suspense
+from tenant_db.ledger.accounts import Holding, available, holding, open_accounts
 from tenant_db.ledger.posting import NewTransfer, post
-from tenant_db.ledger.reversing import reverse
 from tenant_db.ledger.rules import TransferKind
 from tenant_db.reconciliation.rules import OF_A_KIND_MAX
 from tests.databases import PostgresServer
 from tests.factories.ledger import make_account
-from tests.factories.payments import AMOUNT, Shop, books, make_shop
-from tests.factories.reconciliation import check, findings_of, kinds_of, pay, tamper
+from tests.factories.payments import Shop, make_shop
+from tests.factories.reconciliation import check, findings_of, kinds_of, move, pay, tamper
 
 STORE = "code LIKE 'store:%'"
 PLACE = "code LIKE 'holding:%'"
@@ -34,32 +33,6 @@ async def shop(tenant: Tenant) -> Shop:
     await pay(tenant, shop, "TKX0000001")
     await pay(tenant, shop, "TKX0000002")
     return shop
-
-
-async def move(  # noqa: PLR0917 - read as one sentence
-    tenant: Tenant,
-    shop: Shop,
-    source: str,
-    destination: str,
-    kind: TransferKind,
-    reference: str,
-    *,
-    minor: int = 500,
-) -> NewTransfer:
-    """One transfer between the shop's accounts, by their sort."""
-    place = Holding.of_channel(shop.channel_id)
-    kes = Currency.KES
-    plans = {
-        "place": holding(place, kes),
-        "store": available(shop.store_id, place, kes),
-        "suspense": suspense(place, kes),
-        "fees": provider_fees(kes),
-    }
-    async with tenant.transaction() as session:
-        one, other = await open_accounts(session, plans[source], plans[destination])
-        new = NewTransfer(one, other, Money(minor, kes), kind, reference, f"{kind}:{new_id()}")
-        await post(session, new)
-    return new
 
 
 async def test_sound_books_give_no_finding(tenant: Tenant, shop: Shop) -> None:
@@ -131,109 +104,6 @@ async def test_a_lost_entry_is_one_gap_and_the_transfer_that_lacks_it(
     gap = next(each for each in await findings_of(tenant) if each.kind == "entry_gap")
     assert gap.subject.endswith("before entry 3")
     assert gap.difference is None
-
-
-async def test_a_payment_that_was_never_credited_is_found(
-    tenant: Tenant, shop: Shop, postgres: PostgresServer
-) -> None:
-    payment = await pay(tenant, shop, "TKX0000003")
-    await tamper(
-        postgres,
-        tenant,
-        f"UPDATE ledger_transfers SET idempotency_key = 'x' WHERE idempotency_key = 'sale:{payment.id}'",  # noqa: S608 - ours
-    )
-
-    await check(tenant, shop.store_id)
-
-    missing, unfounded = await findings_of(tenant, "open")
-    assert (missing.kind, unfounded.kind) == ("sale_missing", "sale_unfounded")
-    assert (missing.payment_id, missing.subject) == (payment.id, outside(Kind.PAYMENT, payment.id))
-    assert missing.difference == Money(-AMOUNT.minor, AMOUNT.currency)
-    assert unfounded.difference == AMOUNT
-
-
-async def test_a_payment_set_aside_for_a_closed_account_says_so(tenant: Tenant, shop: Shop) -> None:
-    async with tenant.transaction() as session:
-        await session.execute(text(f"UPDATE ledger_accounts SET closed_at = now() WHERE {STORE}"))  # noqa: S608 - ours
-    payment = await pay(tenant, shop, "TKX0000003")
-
-    await check(tenant, shop.store_id)
-    await check(tenant, None)
-
-    (finding,) = await findings_of(tenant, "open")
-    assert (finding.kind, finding.payment_id) == ("sale_set_aside", payment.id)
-    assert (await books(tenant, shop)).suspense == AMOUNT.minor
-
-
-async def test_a_credit_of_another_amount_than_was_paid_is_found(
-    tenant: Tenant, shop: Shop, postgres: PostgresServer
-) -> None:
-    payment = await pay(tenant, shop, "TKX0000003")
-    await tamper(
-        postgres,
-        tenant,
-        f"UPDATE payments SET amount_minor = amount_minor - 100 WHERE id = '{payment.id}'",  # noqa: S608 - ours
-    )
-
-    await check(tenant, shop.store_id)
-
-    (finding,) = await findings_of(tenant, "open")
-    assert (finding.kind, finding.difference) == ("sale_wrong", Money(100, Currency.KES))
-
-
-async def test_a_payment_credited_twice_is_found_until_the_second_is_reversed(
-    tenant: Tenant, shop: Shop
-) -> None:
-    payment = await pay(tenant, shop, "TKX0000003")
-    reference = outside(Kind.PAYMENT, payment.id)
-    await move(tenant, shop, "place", "store", TransferKind.SALE, reference, minor=AMOUNT.minor)
-    await check(tenant, shop.store_id)
-    (finding,) = await findings_of(tenant, "open")
-    assert (finding.kind, finding.payment_id) == ("sale_duplicate", payment.id)
-    assert finding.transfer_id is not None
-
-    async with tenant.transaction() as session:
-        await reverse(session, finding.transfer_id, "posted twice")
-    await check(tenant, shop.store_id)
-
-    (finding,) = await findings_of(tenant)
-    assert finding.state == "vanished"
-
-
-async def test_a_sale_without_a_payment_is_found(tenant: Tenant, shop: Shop) -> None:
-    await move(tenant, shop, "place", "store", TransferKind.SALE, "by hand")
-    await move(tenant, shop, "place", "store", TransferKind.SALE, outside(Kind.PAYMENT, new_id()))
-
-    await check(tenant, shop.store_id)
-
-    assert await kinds_of(tenant) == ["sale_unfounded", "sale_unfounded"]
-
-
-async def test_more_refunded_than_paid_is_found(tenant: Tenant, shop: Shop) -> None:
-    payment = await pay(tenant, shop, "TKX0000003")
-    reference = outside(Kind.PAYMENT, payment.id)
-    await move(tenant, shop, "store", "place", TransferKind.REFUND, reference, minor=AMOUNT.minor)
-    await check(tenant, shop.store_id)
-    assert await kinds_of(tenant) == []
-
-    await move(tenant, shop, "store", "place", TransferKind.REFUND, reference, minor=700)
-    await check(tenant, shop.store_id)
-
-    (finding,) = await findings_of(tenant, "open")
-    assert (finding.kind, finding.payment_id) == ("refund_excess", payment.id)
-    assert finding.difference == Money(700, Currency.KES)
-
-
-async def test_a_payout_taken_twice_is_found(tenant: Tenant, shop: Shop) -> None:
-    await move(tenant, shop, "store", "place", TransferKind.PAYOUT, "po_1")
-    await check(tenant, shop.store_id)
-    assert await kinds_of(tenant) == []
-
-    await move(tenant, shop, "store", "place", TransferKind.PAYOUT, "po_1")
-    await check(tenant, shop.store_id)
-
-    (finding,) = await findings_of(tenant, "open")
-    assert (finding.kind, finding.subject) == ("payout_duplicate", "po_1")
 
 
 async def test_a_holding_that_is_not_the_sum_of_its_parts_is_found(
