@@ -33,7 +33,7 @@ NOTE: Final = (
     f"initiatePayment over HTTP, {CONNECTIONS} connections over two server processes, as those of pgbench"
     " use both cores, too ({one:.0f}/s with one process); a key and a phone each, all limits on; worker and"
     " sandbox are stopped meanwhile, for the baseline does none of their work ({at_work:.0f}/s with them"
-    " at work); baseline: pgbench -M prepared -c 16 -j 1, the same SQL in one transaction"
+    " at work); baseline: pgbench -M prepared -c 16 -j 1, the same SQL"
 )
 
 
