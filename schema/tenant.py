@@ -8,6 +8,7 @@ from strawberry.types import Info
 from core.ids import Kind
 from schema import (
     channel_types,
+    exports,
     finding_types,
     ledger_posting_types,
     ledger_proof,
@@ -25,12 +26,14 @@ from schema.catalog import CatalogQueries
 from schema.channels import ChannelMutations, ChannelQueries, ChannelSubscriptions, channel_node
 from schema.connections import Node, NodeLoader, load_node
 from schema.current_tenant import CurrentTenantQueries, tenant_node
+from schema.exports import ExportMutations, ExportQueries, ExportSubscriptions, export_node
 from schema.ledger import LedgerBalanceSubscriptions, LedgerQueries, ledger_account_node, transfer_node
 from schema.ledger_accounts import LedgerAccountMutations
 from schema.ledger_holds import HoldMutations, HoldQueries, hold_node
 from schema.ledger_posting import LedgerPostingMutations
 from schema.ledger_posting_bulk import LedgerBulkMutations
 from schema.ledger_proof import LedgerProofMutations, LedgerProofQueries, ledger_verification_node
+from schema.ledger_statements import LedgerStatementQueries
 from schema.members import MemberMutations, MemberQueries
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
 from schema.reconciliation import ReconciliationMutations, ReconciliationQueries, finding_node
@@ -48,6 +51,7 @@ NODES: Final[dict[Kind, NodeLoader]] = {
     Kind.LEDGER_ACCOUNT: ledger_account_node,
     Kind.TRANSFER: transfer_node,
     Kind.HOLD: hold_node,
+    Kind.EXPORT: export_node,
     Kind.LEDGER_VERIFICATION: ledger_verification_node,
     Kind.FINDING: finding_node,
 }
@@ -62,6 +66,8 @@ class Query(
     PaymentQueries,
     LedgerQueries,
     HoldQueries,
+    LedgerStatementQueries,
+    ExportQueries,
     LedgerProofQueries,
     ReconciliationQueries,
     StatementQueries,
@@ -91,6 +97,7 @@ class Mutation(
     LedgerBulkMutations,
     HoldMutations,
     LedgerAccountMutations,
+    ExportMutations,
     LedgerProofMutations,
     ReconciliationMutations,
     StatementMutations,
@@ -105,7 +112,11 @@ class Mutation(
 
 @strawberry.type(description="Everything you can watch. The present state comes first, then changes.")
 class Subscription(
-    ChannelSubscriptions, PaymentSubscriptions, LedgerBalanceSubscriptions, RegistrationSubscriptions
+    ChannelSubscriptions,
+    PaymentSubscriptions,
+    LedgerBalanceSubscriptions,
+    RegistrationSubscriptions,
+    ExportSubscriptions,
 ):
     pass
 
@@ -121,6 +132,7 @@ def tenant_schema() -> strawberry.Schema:
             *channel_types.REFUSALS,
             *payment_types.REFUSALS,
             *ledger_posting_types.REFUSALS,
+            *exports.REFUSALS,
             *ledger_proof.REFUSALS,
             *finding_types.REFUSALS,
             *statement_types.REFUSALS,

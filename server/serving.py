@@ -16,6 +16,7 @@ from integrations.mpesa.tokens import ProcessTokens
 from integrations.registry import Outside
 from jobs.channels import channel_handlers
 from jobs.cron import Periodic
+from jobs.exports import export_handlers
 from jobs.forwarding import forwarding_handlers
 from jobs.inbox import inbox_handlers
 from jobs.ledger import ledger_handlers
@@ -98,6 +99,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *inbox_handlers(providers),
         *channel_handlers(providers),
         *ledger_handlers(),
+        *export_handlers(),
         *proof_handlers(),
         *forwarding_handlers(),
         *tenant_handlers(here.servers),

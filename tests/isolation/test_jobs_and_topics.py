@@ -43,6 +43,8 @@ OF_TENANTS: Final = {
     "verify_channel": {"channel_id": "channel"},
     "verify_ledger": {"verification_id": "ledger_verification"},
     "expire_hold": {"hold_id": "hold"},
+    "make_export": {"export_id": "export"},
+    "expire_export": {"export_id": "export"},
     "reconcile_scope": {"reconciliation_id": "reconciliation"},
     "import_statement": {"import_id": "statement_import"},
 }
@@ -59,6 +61,7 @@ TOPICS: Final = {
     "payment:": "payment",
     "payments": None,
     "channel:": "channel",
+    "export:": "export",
     "tenant": None,
     "ledger": None,
 }

@@ -44,6 +44,13 @@ VICTIMS: Final = {
     "query.finding.id": "finding",
     "query.findings.storeId": "store",
     "query.hold.id": "hold",
+    "query.export.id": "export",
+    "query.ledgerAccountStatement.accountId": "ledger_account",
+    "query.storeStatements.storeId": "store",
+    "mutation.requestExport.input.accountId": "ledger_account",
+    "mutation.requestExport.input.storeId": "store",
+    "mutation.linkExport.input.id": "export",
+    "subscription.exportUpdated.id": "export",
     "mutation.postTransfer.input.sourceId": "ledger_account",
     "mutation.postTransfer.input.destinationId": "second_ledger_account",
     "mutation.postTransfers.input.items.sourceId": "ledger_account",
@@ -124,6 +131,9 @@ VALUES: Final[dict[str, Any]] = {
     "ceilingMinor": None,
     "state": None,
     "reason": "a test",
+    "firstDay": (utc_now() - timedelta(days=2)).date().isoformat(),
+    "lastDay": (utc_now() + timedelta(days=2)).date().isoformat(),
+    "format": "CSV",
     "keptHead": None,
     "note": "a test",
     "content": "nothing",
@@ -160,6 +170,7 @@ OF_PATHS: Final = {
 }
 """What single arguments get instead."""
 REQUIRED_KINDS: Final = {
+    "ExportKind": "STATEMENT",
     "PostingKind": "TRANSFER",
     "ChannelKind": "PAYBILL",
     "TenantKind": "INDIVIDUAL",

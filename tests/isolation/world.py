@@ -12,12 +12,16 @@ from core.currency import Currency
 from core.ids import Kind, new_id, outside
 from core.money import Money
 from core.pages import Cursor
+from core.periods import Period
 from owner_db.users import api_keys, members
 from owner_db.users.models import User
 from owner_db.users.signing_in import add_user, new_account
 from tenancy.context import Principal, Services, TenantContext
 from tenancy.roles import ROLE_SCOPES, Role, Scope
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenant_db.exports.requesting import NewExport, request_export
+from tenant_db.exports.rules import ExportFormat, ExportKind
+from tenant_db.exports.sources import Subject
 from tenant_db.ledger.commands import NewHold, of_people
 from tenant_db.ledger.holding import place_hold
 from tenant_db.ledger.posting import post
@@ -110,12 +114,23 @@ async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
         **await make_statement(tenant, shop, name, transfer_id),
         "transfer": outside(Kind.TRANSFER, transfer_id),
         "hold": outside(Kind.HOLD, await _held(tenant, name, accounts)),
+        "export": outside(Kind.EXPORT, await _ordered(tenant, shop, name)),
         "reconciliation": outside(Kind.RECONCILIATION, run.id),
         "finding": outside(Kind.FINDING, finding.id),
         "ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[0]),
         "second_ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[1]),
         "store_account": outside(Kind.LEDGER_ACCOUNT, await _sold(tenant, shop)),
     }
+
+
+async def _ordered(tenant: Tenant, shop: Shop, name: str) -> UUID:
+    """A file of the store's transactions that waits to be made."""
+    now = utc_now()
+    period = Period(now - timedelta(days=1), now)
+    subject = Subject(store_id=shop.store_id)
+    new = NewExport(ExportKind.TRANSACTIONS, ExportFormat.CSV, subject, period, f"user:{name}")
+    async with tenant.transaction() as session:
+        return (await request_export(session, new, now)).id
 
 
 async def _held(tenant: Tenant, name: str, accounts: list[UUID]) -> UUID:
