@@ -50,6 +50,7 @@ async def verify_ledger(context: TenantContext, kept_head: str | None) -> Ledger
 
     Raises:
         HeadNotOurs: we have not signed it for this business.
+        VerificationRunning: one with another head goes on.
     """
     context.require(Scope.LEDGER_READ)
     services, tenant = context.services, context.tenant

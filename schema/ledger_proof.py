@@ -17,6 +17,7 @@ from schema.connections import Node
 from schema.errors import Error, ForbiddenError, Refusal
 from schema.scalars import BigInt, api_enum
 from tenancy.context import TenantContext
+from tenant_db.ledger.errors import VerificationRunning
 from tenant_db.ledger.proof_models import LedgerVerification as LedgerVerificationRow
 from tenant_db.ledger.verdicts import Break, Broken, Progress
 
@@ -65,7 +66,15 @@ class HeadNotOursError(Error):
     pass
 
 
-REFUSALS = (Refusal(HeadNotOurs, HeadNotOursError),)
+@strawberry.type(description="Another verification of your ledger goes on; there is one at a time.")
+class VerificationRunningError(Error):
+    verification_id: strawberry.ID = strawberry.field(description="The one that runs; starts with lver_.")
+
+
+REFUSALS = (
+    Refusal(HeadNotOurs, HeadNotOursError),
+    Refusal(VerificationRunning, VerificationRunningError),
+)
 
 
 @strawberry.type(
@@ -163,7 +172,7 @@ class VerifyLedgerSuccess:
 
 
 VerifyLedgerResult = Annotated[
-    VerifyLedgerSuccess | HeadNotOursError | ForbiddenError,
+    VerifyLedgerSuccess | HeadNotOursError | VerificationRunningError | ForbiddenError,
     strawberry.union("VerifyLedgerResult", description="Whether the verification has begun."),
 ]
 VerificationId = Annotated[strawberry.ID, strawberry.argument(description="Starts with lver_.")]

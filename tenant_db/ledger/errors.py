@@ -247,6 +247,16 @@ class HoldExceeded(LedgerRefusal):
         self.currency = currency
 
 
+class VerificationRunning(LedgerRefusal):
+    """Another verification of the ledger, with another head, goes on."""
+
+    code = "VERIFICATION_RUNNING"
+
+    def __init__(self, verification_id: str) -> None:
+        super().__init__(f"{verification_id} still goes on. Try again when it has ended.")
+        self.verification_id = verification_id
+
+
 class HoldManaged(LedgerRefusal):
     """The hold belongs to a refund or payout, which resolves it."""
 

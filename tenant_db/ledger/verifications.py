@@ -7,8 +7,10 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from core.ids import new_id
+from core.ids import Kind, new_id, outside
+from tenancy.errors import TransactionInterrupted
 from tenancy.sessions import TenantSession
+from tenant_db.ledger.errors import VerificationRunning
 from tenant_db.ledger.proof_models import LedgerVerification
 from tenant_db.ledger.verdicts import Progress
 
@@ -19,24 +21,29 @@ _IS_RUNNING: Final = text("state = 'running'")
 async def begin_verification(
     session: TenantSession, kept_head: str, now: datetime
 ) -> tuple[LedgerVerification, bool]:
-    """Make a verification that compares the chain with `kept_head`, or give the one that runs already.
+    """Make a verification that compares the chain with `kept_head`, or give the one that does so already.
 
     Says whether it was made now: then somebody has to leave its job.
+
+    Raises:
+        VerificationRunning: one with another head goes on.
     """
     made = await session.scalar(
         insert(LedgerVerification)
         .values(id=new_id(), created_at=now, state=RUNNING, kept_head=kept_head, progress={})
-        .on_conflict_do_nothing(index_elements=["kept_head"], index_where=_IS_RUNNING)
+        .on_conflict_do_nothing(index_elements=["state"], index_where=_IS_RUNNING)
         .returning(LedgerVerification)
     )
     if made is not None:
         return made, True
-    running = await session.scalars(
-        select(LedgerVerification).where(
-            LedgerVerification.kept_head == kept_head, LedgerVerification.state == RUNNING
-        )
-    )
-    return running.one(), False
+    running = (
+        await session.scalars(select(LedgerVerification).where(LedgerVerification.state == RUNNING))
+    ).one_or_none()
+    if running is None:
+        raise TransactionInterrupted
+    if running.kept_head != kept_head:
+        raise VerificationRunning(outside(Kind.LEDGER_VERIFICATION, running.id))
+    return running, False
 
 
 async def verification(session: TenantSession, id: UUID) -> LedgerVerification | None:

@@ -13,6 +13,7 @@ from tenancy.context import Services
 from tenancy.heads import Head, sign_head
 from tenancy.sessions import Tenant
 from tenancy.tokens import TokenIssuer
+from tenant_db.ledger.errors import VerificationRunning
 from tenant_db.ledger.proof_models import LedgerVerification
 from tenant_db.ledger.verdicts import Break, Broken
 from tenant_db.ledger.verifications import begin_verification, verification
@@ -101,3 +102,15 @@ async def test_two_verifications_of_the_same_are_one(ledger: Proven) -> None:
         row, is_new = await begin_verification(session, "", utc_now())
 
     assert (row.id, is_new) == (first, False)
+
+
+async def test_a_second_verification_waits_for_the_end_of_the_first(
+    services: Services, ledger: Proven
+) -> None:
+    first = await begun(ledger.tenant)
+    with pytest.raises(VerificationRunning):
+        await begun(ledger.tenant, "another head")
+
+    await run(services, ledger.tenant, first)
+
+    assert await begun(ledger.tenant, "another head") != first

@@ -33,6 +33,7 @@ VERIFY = f"""
 mutation ($head: String) {{ verifyLedger(input: {{keptHead: $head}}) {{
   __typename
   ... on VerifyLedgerSuccess {{ verification {VERIFICATION} }}
+  ... on VerificationRunningError {{ verificationId }}
   ... on Error {{ code message }}
 }} }}
 """
@@ -95,6 +96,8 @@ async def test_a_verification_begins_once_and_is_followed_to_its_end(
     begun = (await ask(owner, VERIFY, head=signed))["verifyLedger"]["verification"]
     again = (await ask(owner, VERIFY, head=signed))["verifyLedger"]["verification"]
     assert (begun["state"], begun["transfers"], again["id"]) == ("RUNNING", "0", begun["id"])
+    refused = (await ask(owner, VERIFY))["verifyLedger"]
+    assert (refused["code"], refused["verificationId"]) == ("VERIFICATION_RUNNING", begun["id"])
     async with tenant.reading() as session:
         jobs = (await session.scalars(select(TenantOutbox).where(TenantOutbox.kind == "verify_ledger"))).all()
         acts = (await session.scalars(select(TenantAudit.action))).all()

@@ -23,8 +23,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_ledger_heads_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "height", name=op.f("pk_ledger_heads")),
     )
-    op.execute(
-        "CREATE TRIGGER never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_heads"
-        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-    )
     op.execute("GRANT SELECT, INSERT ON ledger_heads TO hazina_owner")

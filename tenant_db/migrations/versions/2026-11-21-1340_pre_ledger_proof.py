@@ -68,7 +68,7 @@ def _ledger_verifications() -> None:
     op.create_index(
         "uq_ledger_verifications_running",
         "ledger_verifications",
-        ["kept_head"],
+        ["state"],
         unique=True,
         postgresql_where=sa.text("state = 'running'"),
     )
