@@ -84,7 +84,7 @@ class Batches:
     """What one process posts, gathered by tenant. A tenant without commands takes no memory."""
 
     def __init__(self, services: Services) -> None:
-        self._clock = services.clock
+        self._services = services
         self._queues: dict[tuple[UUID, int], _Queue] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -126,7 +126,7 @@ class Batches:
         """Run batch after batch until nobody waits."""
         try:
             while batch := queue.next_batch():
-                await _run(batch, queue.tenant, self._clock)
+                await _run(batch, queue.tenant, self._services.clock)
         finally:
             queue.running -= 1
             if not queue.running and not queue.waiting:
