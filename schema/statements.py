@@ -18,7 +18,7 @@ from schema.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from schema.ledger import Transfer
+from schema.ledger_types import Transfer
 from schema.scalars import BigInt
 from schema.statement_types import (
     ImportStatementSuccess,

@@ -184,9 +184,7 @@ async def _broken(session: TenantSession, scope: str, account: CountedAccount, s
 
 
 def _counted(row: Row[*tuple[Any, ...]]) -> CountedAccount:
-    id_, code, currency, normal_side, *numbers = row
-    *numbers, is_as_transferred = numbers
+    id_, code, currency, normal_side, *numbers, is_as_transferred = row
     exact: list[Any] = [None if number is None else int(number) for number in numbers]
-    return CountedAccount(
-        id_, code, Currency(currency), NormalSide(normal_side), *exact, is_as_transferred=is_as_transferred
-    )
+    known = (*exact, is_as_transferred)
+    return CountedAccount(id_, code, Currency(currency), NormalSide(normal_side), *known)

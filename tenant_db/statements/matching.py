@@ -23,6 +23,7 @@ BOOKED_LATE: Final = timedelta(days=14)
 BOOKED_MAX: Final = 200_000
 """Transfers looked at in one run, the oldest first."""
 BATCH: Final = 5_000
+PAIRING_MAX_S: Final = 50
 SYSTEM: Final = "system"
 
 # The sale's key is made of its payment's id, which knows what the provider calls it. Money that was
@@ -101,7 +102,10 @@ async def match_period(
 
 async def take_turn(session: TenantSession, holding: str) -> None:
     """Wait until nobody else matches lines of this place, and keep others waiting."""
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"match:{holding}", 0))))
+    turn = func.pg_advisory_xact_lock(func.hashtextextended(f"match:{holding}", 0))
+    # Pairing the largest file may take longer than a transaction may idle otherwise.
+    patience = func.set_config("idle_in_transaction_session_timeout", f"{PAIRING_MAX_S}s", True)  # noqa: FBT003 - PostgreSQL's own
+    await session.execute(select(turn, patience))
 
 
 async def write_matches(
