@@ -1,12 +1,20 @@
 """Posting a thousand transfers in one request, each for itself."""
 
 import asyncio
+import json
 from typing import Any
 
+import orjson
+from graphql import parse
 from sqlalchemy import func, select
 
-from core.ids import Kind, inside
-from schema.inputs import LONG
+from core.ids import Kind, inside, new_id
+from owner_db.catalog.seeding import RELEASES
+from schema.cost import COST_MAX, operation_cost
+from schema.inputs import LONG, long_lists
+from schema.limits import operations
+from schema.tenant import tenant_schema
+from server.middleware import Edge
 from tenancy.context import Services
 from tenancy.sessions import Tenant
 from tenant_db.ledger.models import Transfer
@@ -165,3 +173,28 @@ async def test_a_malformed_item_breaks_the_request(services: Services, tenant: T
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert f"items[{LONG - 1}].amount.amountMinor" in error["message"].replace("'", "")
     assert await posted(tenant, target) == 0
+
+
+def test_a_full_bulk_fits_into_a_request_and_into_the_largest_tier_five_times_a_second() -> None:
+    source, target = shown(new_id()), shown(new_id())
+    largest = {
+        "reference": "r" * 200,
+        "effectiveAt": "2026-01-31T21:00:00.123456Z",
+        "metadata": {"k": "v" * 500},
+    }
+    sent = [
+        {"idempotencyKey": f"{number:0255}", **movement(source, target, "9" * 38), **largest}
+        for number in range(1_000)
+    ]
+    text, given = document("postTransfers"), {"input": {"items": sent}}
+    schema = tenant_schema()._schema  # noqa: SLF001 - Strawberry has no public name for it
+    ast = parse(text)
+    [operation] = operations(ast)
+    cost = operation_cost(schema, ast, operation, {}, long_lists(schema, operation))
+
+    units = cost.of(given)
+
+    assert len(orjson.dumps({"query": text, "variables": given})) < Edge().body_bytes_max
+    assert 1_000 <= units < COST_MAX
+    tiers = json.loads(max(RELEASES.glob("*.json")).read_text())["tiers"]
+    assert 5 * units <= max(tier["request_units_per_s"] for tier in tiers)
