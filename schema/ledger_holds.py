@@ -15,7 +15,7 @@ from resolvers import ledger_holds
 from resolvers.ledger_holds import HoldView, Promise
 from resolvers.ledger_posting import guarded_metadata
 from schema.connections import After, Connection, First, Node, connection, page_request
-from schema.ledger import Transfer
+from schema.ledger_loaders import hold_transfers_loader
 from schema.ledger_posting import DESTINATION, EFFECTIVE_AT, KEY, METADATA, REFERENCE, SOURCE
 from schema.ledger_posting_types import (
     AmountNotPositiveError,
@@ -30,6 +30,7 @@ from schema.ledger_posting_types import (
     PostingRefusal,
     account_id,
 )
+from schema.ledger_types import LedgerAccount, Transfer, shown_account
 from schema.scalars import Money, MoneyInput, api_enum
 from tenancy.context import TenantContext
 from tenant_db.ledger.rules import TransferKind
@@ -72,6 +73,20 @@ class Hold(Node):
         description="From then on it can't be posted; null if it waits for ever."
     )
     resolved_at: datetime | None = strawberry.field(description="When it was resolved; null while pending.")
+    _row: strawberry.Private[HoldView]
+
+    @strawberry.field(description="The ledger account of `sourceId`, as it is now.")
+    async def source(self, info: Info[TenantContext, None]) -> LedgerAccount | None:
+        return await shown_account(info.context, self._row.source_id)
+
+    @strawberry.field(description="The ledger account of `destinationId`, as it is now.")
+    async def destination(self, info: Info[TenantContext, None]) -> LedgerAccount | None:
+        return await shown_account(info.context, self._row.destination_id)
+
+    @strawberry.field(description="The transfer that moved it; null while none has.")
+    async def transfer(self, info: Info[TenantContext, None]) -> Transfer | None:
+        moved = await info.context.loader(hold_transfers_loader).load(self._row.id)
+        return None if moved is None else Transfer.of(moved)
 
     @classmethod
     def of(cls, row: HoldView) -> "Hold":
@@ -88,6 +103,7 @@ class Hold(Node):
             created_at=row.created_at,
             expires_at=row.expires_at,
             resolved_at=row.resolved_at,
+            _row=row,
         )
 
 

@@ -17,8 +17,8 @@ from core.currency import Currency
 from core.pages import PageRequest
 from tenant_db.ledger.rules import TransferKind
 
-EXAMINED_MAX: Final = 5_000
-"""Transfers that one page looks at: some milliseconds."""
+EXAMINED_MAX: Final = 3_000
+"""Transfers that one search looks at: some milliseconds."""
 ACCOUNTS_MAX: Final = 50
 """Of more accounts, all transfers are looked at instead of each account's own."""
 COLUMNS: Final = (

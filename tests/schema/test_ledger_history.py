@@ -5,12 +5,16 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, event
 
+from core.clock import utc_now
 from core.ids import Kind, new_id, outside
+from core.money import Money
 from tenancy.context import Services, TenantContext
 from tenancy.roles import Role
 from tenancy.sessions import Tenant
+from tenant_db.ledger.commands import NewHold, PostHold
+from tenant_db.ledger.holding import place_hold, post_hold
 from tenant_db.ledger.reversing import reverse
-from tenant_db.ledger.rules import Overdraft
+from tenant_db.ledger.rules import Overdraft, TransferKind
 from tests.factories.callers import ask, caller, refusal_of
 from tests.factories.stores import make_store
 from tests.factories.trading import Stall, make_stall, trade
@@ -42,6 +46,11 @@ query ($id: ID!, $first: Int! = 20, $after: String) { ledgerAccount(id: $id) {
     nodes { sequence side balanceAfter { amountMinor } transferId } pageInfo { hasNextPage endCursor }
   }
 } }
+"""
+HOLDS = """
+{ holds { nodes {
+  id transfer { id holdId } source { id reserved { amountMinor } } destination { id }
+} } }
 """
 ONE = "query ($id: ID!) { transfer(id: $id) { id } }"
 ALL_ENTRIES = "{ ledgerAccounts { nodes { id entries(first: 2) { nodes { sequence transfer { id } } } } } }"
@@ -170,6 +179,35 @@ async def test_a_transfer_leads_to_its_sides_its_accounts_and_what_undid_it(
     assert [entry["sequence"] for entry in reversal["entries"]] == ["2", "2"]
     assert await ask(owner, ONE, id=ids[0]) == {"transfer": {"id": ids[0]}}
     assert await ask(owner, ONE, id=outside(Kind.TRANSFER, new_id())) == {"transfer": None}
+
+
+async def test_a_hold_leads_to_its_accounts_and_to_the_transfer_that_moved_it(
+    services: Services, tenant: Tenant
+) -> None:
+    stall = await made(tenant)
+    await trade(tenant, stall.sale(500))
+    amount = Money(100, stall.currency)
+    now = utc_now()
+    async with tenant.transaction() as session:
+        posted, pending = [
+            await place_hold(
+                session,
+                NewHold(stall.available_id, stall.holding_id, amount, TransferKind.PAYOUT, name, name),
+                now,
+            )
+            for name in ("po_1", "po_2")
+        ]
+        moved = await post_hold(session, PostHold(posted.id), now)
+    viewer = await caller(services, tenant, Role.VIEWER)
+
+    shown = {hold["id"]: hold for hold in (await ask(viewer, HOLDS))["holds"]["nodes"]}
+
+    account = outside(Kind.LEDGER_ACCOUNT, stall.available_id)
+    over, waiting = [shown[outside(Kind.HOLD, each.id)] for each in (posted, pending)]
+    assert over["transfer"] == {"id": outside(Kind.TRANSFER, moved.id), "holdId": over["id"]}
+    assert waiting["transfer"] is None
+    assert waiting["source"] == {"id": account, "reserved": {"amountMinor": "100"}}
+    assert waiting["destination"] == {"id": outside(Kind.LEDGER_ACCOUNT, stall.holding_id)}
 
 
 async def test_an_account_s_entries_come_page_by_page_from_the_last(

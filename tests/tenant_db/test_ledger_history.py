@@ -195,7 +195,7 @@ async def test_a_rare_transfer_is_not_searched_for_without_end(
         page = await transfers(session, TransferFilter(amount=AmountRange(KES, 10**9)), PageRequest(5))
 
     assert (page.rows, page.has_next) == ([], True)
-    assert page.place == Cursor(market.rows[11].created_at, market.rows[11].id)
+    assert page.place == Cursor(market.rows[23].created_at, market.rows[23].id)
     assert (oldest.created_at, oldest.id) < (page.place.created_at, page.place.id)
 
 
