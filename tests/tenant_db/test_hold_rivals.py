@@ -1,5 +1,6 @@
 """Rivals for the same money, the same key or the same hold: one of them wins, and nothing waits for ever."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -9,16 +10,18 @@ from sqlalchemy import select
 from core.ids import new_id
 from tenancy.idempotency import IdempotencyKeyReused
 from tenancy.sessions import Tenant
+from tenant_db.ledger.commands import PostHold
 from tenant_db.ledger.errors import (
     HoldAlreadyResolved,
     InsufficientFunds,
 )
+from tenant_db.ledger.holding import post_hold
 from tenant_db.ledger.models import LedgerAccount
 from tenant_db.ledger.posting import post
 from tenant_db.ledger.results import Held, Posted
 from tests.factories.holds import a_hold, expiring, hold_ends, kes, placed, posting, row_of, voiding
-from tests.factories.ledger import balance_of, make_account, pending_of, sale
-from tests.racing import race
+from tests.factories.ledger import NOW, balance_of, make_account, pending_of, sale
+from tests.racing import race, stand_still
 
 
 async def test_rivals_for_the_last_shilling_hold_it_once(tenant: Tenant) -> None:
@@ -104,3 +107,17 @@ async def test_ten_rivals_with_one_key_hold_once(tenant: Tenant) -> None:
     assert await pending_of(tenant, ends[0]) == (600, 0)
     with pytest.raises(IdempotencyKeyReused):
         await placed(tenant, replace(new, amount=kes(601)))
+
+
+async def test_the_job_that_waited_for_a_posting_leaves_its_hold_alone(tenant: Tenant) -> None:
+    ends = await hold_ends(tenant)
+    held = await placed(tenant, a_hold(ends))
+    async with tenant.transaction() as session:
+        await post_hold(session, PostHold(held.id), NOW)
+        # It has found the hold to be due, and waits for the accounts.
+        job = asyncio.ensure_future(expiring(tenant)())
+        await stand_still(tenant, job)
+
+    assert await job == 0
+    assert [await balance_of(tenant, id_) for id_ in ends] == [400, 600]
+    assert [await pending_of(tenant, id_) for id_ in ends] == [(0, 0), (0, 0)]
