@@ -48,6 +48,9 @@ async def test_the_first_payment_of_the_readme_succeeds(running: Running) -> Non
     assert output.count('"__typename":"InitiatePaymentSuccess"') == 2
     assert '"status":"SUCCEEDED","subStatus":"stk_success"' in output
     assert '"__typename":"RegisterBusinessSuccess"' in output
+    assert output.count('"__typename":"PostTransferSuccess"') == 1
+    assert '"state":"POSTED","postedAmount":{"amount":"452.50"}' in output
+    assert '"available":{"amount":"347.50"}' in output
     assert '"errors"' not in output
 
 
