@@ -35,7 +35,7 @@ from tests.tenant_db.ledger_wishes import (
 
 Item = TypeVar("Item")
 Movement = TypeVar("Movement", NewTransfer, NewHold)
-CEILING_MINOR: Final = 1_500
+CEILING_MINOR: Final = 1_250
 PATIENCE: Final = timedelta(hours=1)
 """Of a hold that expires."""
 MADE: Final = "success"
