@@ -137,7 +137,7 @@ def _draw_cells(canvas: Canvas, columns: Sequence[Column], cells: Sequence[str],
     x = MARGIN
     for column, cell in zip(columns, cells, strict=True):
         width = WIDTH * column.share
-        if column.is_amount:
+        if cell and column.is_amount:
             canvas.drawRightString(x + width, y, cell)
         elif cell:
             canvas.drawString(x, y, _fitting(cell, font, width - GAP))

@@ -27,7 +27,7 @@ from tenancy.sessions import Tenant
 from tenancy.shapes import model_of
 from tenancy.tokens import Claims, new_api_key
 from tenant_db.exports.models import Export
-from tenant_db.exports.rules import KEPT, ExportFormat
+from tenant_db.exports.rules import KEPT, ExportFormat, ExportKind
 from tenant_db.exports.sources import Subject
 from tests.factories.callers import REQUEST
 from tests.factories.exports import export_of, file_of, make, new_export, order, sell
@@ -233,6 +233,23 @@ async def test_a_link_of_one_business_finds_nothing_in_another(site: Site, secon
 
     assert (await site.fetch(f"{site.url}/exports/{own}")).status_code == 200
     assert (await site.fetch(f"{site.url}/exports/{foreign}")).status_code == 404
+
+
+async def test_a_key_of_one_business_opens_no_file_of_another(site: Site, second_tenant: Tenant) -> None:
+    export = await order(second_tenant, new_export(Subject(), ExportKind.TRANSACTIONS))
+    await make(site.services, second_tenant, export)
+    context = await site.key(Scope.LEDGER_READ)
+    body = {
+        "aud": "export",
+        "sub": outside(Kind.API_KEY, context.signed_in().id),
+        "tenant": outside(Kind.TENANT, second_tenant.id),
+        "export": outside(Kind.EXPORT, export.id),
+        "exp": site.clock() + timedelta(minutes=5),
+    }
+
+    link = await site.services.tokens.sign_statement("export+jwt", body)
+
+    assert (await site.fetch(f"{site.url}/exports/{link}")).status_code == 404
 
 
 async def test_a_suspended_business_gives_no_file(site: Site) -> None:
