@@ -8,8 +8,7 @@ from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import DateTime, Uuid, bindparam, func, select, text
 
 from core.errors import InvalidInput, NotFound
 from core.ids import Kind, new_id, outside
@@ -31,6 +30,23 @@ from tenant_db.statements.stripe_lines import stripe_lines
 
 BATCH: Final = 1_000
 """Lines written by one statement."""
+
+_STORE: Final = text("""
+INSERT INTO statement_lines
+    (id, created_at, import_id, holding, row_number, external_id, kind, reference, amount_minor, fee_minor,
+     currency, occurred_at, description, counterparty, digest)
+SELECT id, :now, :import_id, :holding, row_number, external_id, kind, reference, amount_minor, fee_minor,
+    currency, occurred_at, description, counterparty, digest
+FROM unnest(
+    CAST(:ids AS uuid[]), CAST(:row_numbers AS int[]), CAST(:external_ids AS text[]), CAST(:kinds AS text[]),
+    CAST(:references AS text[]), CAST(:amounts AS numeric[]), CAST(:fees AS numeric[]),
+    CAST(:currencies AS text[]), CAST(:times AS timestamptz[]), CAST(:descriptions AS text[]),
+    CAST(:counterparties AS text[]), CAST(:digests AS bytea[])
+) AS new (id, row_number, external_id, kind, reference, amount_minor, fee_minor, currency, occurred_at,
+    description, counterparty, digest)
+ON CONFLICT (holding, external_id) DO NOTHING
+RETURNING external_id
+""").bindparams(bindparam("now", type_=DateTime(timezone=True)), bindparam("import_id", type_=Uuid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +150,7 @@ async def store_lines(
     """
     for start in range(0, len(lines), BATCH):
         batch = lines[start : start + BATCH]
-        written = await session.scalars(
-            insert(StatementLine)
-            .values([_values(row, line, now) for line in batch])
-            .on_conflict_do_nothing(index_elements=["holding", "external_id"])
-            .returning(StatementLine.external_id)
-        )
+        written = await session.scalars(_STORE, _columns(row, batch, now))
         fresh = set(written)
         known = [line for line in batch if line.external_id not in fresh]
         row.imported_count += len(fresh)
@@ -209,21 +220,21 @@ def _plain(error: RowError) -> list[Any]:
     return [error.row_number, error.column, error.message]
 
 
-def _values(row: StatementImport, line: ParsedLine, now: datetime) -> dict[str, Any]:
+def _columns(row: StatementImport, lines: Sequence[ParsedLine], now: datetime) -> dict[str, Any]:
     return {
-        "id": new_id(),
-        "created_at": now,
+        "now": now,
         "import_id": row.id,
         "holding": row.holding,
-        "row_number": line.row_number,
-        "external_id": line.external_id,
-        "kind": line.kind.value,
-        "reference": line.reference,
-        "amount_minor": line.amount.minor,
-        "fee_minor": line.fee.minor,
-        "currency": line.amount.currency,
-        "occurred_at": line.occurred_at,
-        "description": line.description,
-        "counterparty": line.counterparty,
-        "digest": line.digest,
+        "ids": [new_id() for _ in lines],
+        "row_numbers": [line.row_number for line in lines],
+        "external_ids": [line.external_id for line in lines],
+        "kinds": [line.kind.value for line in lines],
+        "references": [line.reference for line in lines],
+        "amounts": [line.amount.minor for line in lines],
+        "fees": [line.fee.minor for line in lines],
+        "currencies": [line.amount.currency.value for line in lines],
+        "times": [line.occurred_at for line in lines],
+        "descriptions": [line.description for line in lines],
+        "counterparties": [line.counterparty for line in lines],
+        "digests": [line.digest for line in lines],
     }
