@@ -1,6 +1,7 @@
 """Opening: the tenant's own ledger accounts, named by people."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -52,18 +53,25 @@ async def open_named(
         "ceiling_minor": ceiling_minor,
         "closed_at": None,
     }
+    account = await _opened(session, code, currency, properties)
+    if any(getattr(account, name) != value for name, value in properties.items()):
+        raise AccountCodeTaken(code)
+    return account
+
+
+async def _opened(
+    session: TenantSession, code: str, currency: Currency, properties: Mapping[str, object]
+) -> LedgerAccount:
+    """The account of this code, opened with these properties if it is new; rivals get the same."""
     row = {"id": new_id(), "created_at": utc_now(), "code": code, "currency": currency, "shard": 0}
     names = [LedgerAccount.code, LedgerAccount.currency, LedgerAccount.shard]
     await session.execute(
-        insert(LedgerAccount).values(row | properties).on_conflict_do_nothing(index_elements=names)
+        insert(LedgerAccount).values(row | dict(properties)).on_conflict_do_nothing(index_elements=names)
     )
     found = await session.execute(
         select(LedgerAccount).where(LedgerAccount.code == code, LedgerAccount.currency == currency)
     )
-    account = found.scalar_one()
-    if any(getattr(account, name) != value for name, value in properties.items()):
-        raise AccountCodeTaken(code)
-    return account
+    return found.scalar_one()
 
 
 def _guard_name(name: str) -> None:
