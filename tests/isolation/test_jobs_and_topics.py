@@ -32,7 +32,8 @@ from tenancy.outbox import announce
 from tenancy.sessions import Notice, OwnerDatabase, Tenant
 from tenancy.shapes import model_of
 from tenancy.signals import OWNER_MEMBER
-from tests.isolation.test_operations import FIELDS, answers, values_for
+from tests.isolation.arguments import values_for
+from tests.isolation.test_operations import FIELDS, answers
 from tests.isolation.world import MARK, Party, contents, make_party
 
 OF_TENANTS: Final = {
