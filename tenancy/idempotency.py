@@ -6,6 +6,7 @@ DomainError
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +30,7 @@ KEY_LENGTH_MAX: Final = 255
 LOCK_WAIT_MS: Final = 2_000
 """How long a twin waits for the first, and every later statement of the transaction for a lock."""
 SUCCESS: Final = "success"
-_VISIBLE: Final = range(0x21, 0x7F)
+_VISIBLE: Final = re.compile(rf"[!-~]{{1,{KEY_LENGTH_MAX}}}")
 
 
 class IdempotencyKeyReused(DomainError):
@@ -61,7 +62,7 @@ class Once:
     """What the effect makes or changes, by name. Ids are made by us, so they are known before it."""
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.key) <= KEY_LENGTH_MAX or any(ord(sign) not in _VISIBLE for sign in self.key):
+        if _VISIBLE.fullmatch(self.key) is None:
             raise InvalidInput(
                 "idempotencyKey", f"Send 1 to {KEY_LENGTH_MAX} visible ASCII characters without spaces."
             )
