@@ -20,6 +20,8 @@ PASSED: Final = 0
 FAILED: Final = 1
 """pytest's: tests ran, and some failed. Anything else, such as a broken import, judges nothing."""
 RUN_MAX_S: Final = 120.0
+TEST_MAX_S: Final = 30.0
+"""Added for each test that runs: before the first mutant, all of them do."""
 
 
 def main() -> int:
@@ -63,7 +65,7 @@ def run_tests(place: Path, tests: Sequence[str]) -> int:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     try:
         return subprocess.run(
-            command, cwd=place, check=False, capture_output=True, timeout=RUN_MAX_S
+            command, cwd=place, check=False, capture_output=True, timeout=RUN_MAX_S + TEST_MAX_S * len(tests)
         ).returncode
     except subprocess.TimeoutExpired:
         return FAILED
