@@ -38,6 +38,8 @@ api_enum(
     {
         ExportKind.STATEMENT: "Opening balance, every entry with the balance it left, closing balance.",
         ExportKind.TRANSACTIONS: "Every transfer, each once.",
+        ExportKind.REPORT: "Sales, fees, refunds and what is left of them, by place and currency: of a "
+        "store or of the whole business, in at most 400 days.",
     },
 )
 api_enum(
@@ -158,7 +160,7 @@ class RequestExportInput:
     store_id: strawberry.ID | None = strawberry.field(
         default=None,
         description="Of one store; starts with store_. A statement needs an account or a store; "
-        "transactions of neither are those of the whole business.",
+        "transactions and a report of neither are those of the whole business.",
     )
 
     def to_domain(self) -> WantedExport:

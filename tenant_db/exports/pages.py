@@ -9,6 +9,7 @@ from core.ids import Kind, outside
 from tenant_db.exports.cells import amount_text
 from tenant_db.exports.drawing import Column, Document, DrawnLine
 from tenant_db.exports.models import Export
+from tenant_db.exports.report_rows import ReportRow
 from tenant_db.exports.rules import ExportKind
 from tenant_db.exports.sources import Row
 from tenant_db.exports.statement_rows import BalanceRow, EntryRow
@@ -30,15 +31,32 @@ TRANSFER_COLUMNS: Final = (
     Column("To", 0.165),
     Column("Amount", 0.175, is_amount=True),
 )
-TITLES: Final = {ExportKind.STATEMENT: "Statement", ExportKind.TRANSACTIONS: "Transactions"}
+REPORT_COLUMNS: Final = (
+    Column("Place", 0.24),
+    Column("Provider", 0.1),
+    Column("Sales", 0.1, is_amount=True),
+    Column("Gross", 0.15, is_amount=True),
+    Column("Fees", 0.13, is_amount=True),
+    Column("Refunds", 0.13, is_amount=True),
+    Column("Net", 0.15, is_amount=True),
+)
+COLUMNS: Final = {
+    ExportKind.STATEMENT: STATEMENT_COLUMNS,
+    ExportKind.TRANSACTIONS: TRANSFER_COLUMNS,
+    ExportKind.REPORT: REPORT_COLUMNS,
+}
+TITLES: Final = {
+    ExportKind.STATEMENT: "Statement",
+    ExportKind.TRANSACTIONS: "Transactions",
+    ExportKind.REPORT: "Financial report",
+}
 NOTHING: Final = "Nothing was recorded in this period."
 
 
 def document_of(export: Export, business: str, subject: str, rows: Sequence[Row], now: datetime) -> Document:
     """The pages of an export; `subject` names whose it is, for people."""
     kind, zone = ExportKind(export.kind), ZoneInfo(export.time_zone)
-    is_statement = kind is ExportKind.STATEMENT
-    columns = STATEMENT_COLUMNS if is_statement else TRANSFER_COLUMNS
+    columns = COLUMNS[kind]
     lines = [line for row in rows for line in _lines(row, zone)]
     empty = DrawnLine((NOTHING, *[""] * (len(columns) - 1)))
     return Document(
@@ -64,6 +82,8 @@ def _lines(row: Row, zone: ZoneInfo) -> Sequence[DrawnLine]:
             return _balance_lines(row, zone)
         case TransferRow():
             return [_transfer_line(row, zone)]
+        case ReportRow():
+            return [_report_line(row)]
     raise ValueError(f"{type(row).__name__} is no row that has a place on a page")
 
 
@@ -112,6 +132,12 @@ def _transfer_line(row: TransferRow, zone: ZoneInfo) -> DrawnLine:
             f"{row.currency} {amount}",
         )
     )
+
+
+def _report_line(row: ReportRow) -> DrawnLine:
+    place, provider, currency, count, *amounts = row.csv()
+    shown = [f"{currency} {grouped(amount)}" for amount in amounts]
+    return DrawnLine((place, provider, count, *shown))
 
 
 def grouped(amount: str) -> str:

@@ -15,11 +15,12 @@ from tenancy.sessions import TenantSession
 from tenant_db.exports.errors import ExportTooLarge, TooManyExports
 from tenant_db.exports.machine import OPEN, QUEUED
 from tenant_db.exports.models import Export
-from tenant_db.exports.rules import ROWS_MAX, RUNNING_MAX, ExportFormat, ExportKind, file_name
+from tenant_db.exports.rules import REPORT_MAX, ROWS_MAX, RUNNING_MAX, ExportFormat, ExportKind, file_name
 from tenant_db.exports.sources import Subject
 from tenant_db.exports.statement_rows import statements_of
 from tenant_db.exports.transfer_rows import count_all, spans_of
 from tenant_db.ledger.models import LedgerAccount
+from tenant_db.ledger.reports import takings_by_place
 from tenant_db.stores.models import Store
 
 UTC_NAME: Final = "UTC"
@@ -30,7 +31,7 @@ class NewExport:
     """What a file shall tell.
 
     Raises:
-        InvalidInput: a statement that is of nothing.
+        InvalidInput: a statement that is of nothing, a report of an account, or of too long a period.
     """
 
     kind: ExportKind
@@ -46,6 +47,14 @@ class NewExport:
             raise InvalidInput("storeId", "Name a ledger account or a store, not both.")
         if self.kind is ExportKind.STATEMENT and self.subject == Subject():
             raise InvalidInput("accountId", "A statement is of one ledger account or of one store.")
+        if self.kind is ExportKind.REPORT:
+            self._guard_report()
+
+    def _guard_report(self) -> None:
+        if self.subject.account_id is not None:
+            raise InvalidInput("accountId", "A report is of a store, or of the whole business.")
+        if self.period.before - self.period.since > REPORT_MAX:
+            raise InvalidInput("period", f"A report is of at most {REPORT_MAX.days} days.")
 
 
 async def request_export(session: TenantSession, new: NewExport, now: datetime) -> Export:
@@ -122,6 +131,8 @@ async def _count(
 ) -> int:
     if kind is ExportKind.STATEMENT:
         return sum(found.entry_count for found in await statements_of(session, subject, period))
+    if kind is ExportKind.REPORT:
+        return len(await takings_by_place(session, period, subject.store_id))
     if subject == Subject():
         return await count_all(session, period, at_most)
     return sum(span.entry_count for span in await spans_of(session, subject, period))

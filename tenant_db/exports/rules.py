@@ -13,6 +13,8 @@ class ExportKind(StrEnum):
     """Opening balance, every entry with the balance it left, closing balance."""
     TRANSACTIONS = "transactions"
     """Every transfer, each once."""
+    REPORT = "report"
+    """Sales, fees, refunds and what is left, by place and currency."""
 
 
 class ExportFormat(StrEnum):
@@ -26,6 +28,8 @@ ROWS_MAX: Final = {ExportFormat.CSV: 1_000_000, ExportFormat.PDF: 10_000}
 """150 MB of CSV; 250 pages of PDF."""
 RUNNING_MAX: Final = 3
 """Exports of one business that wait or are made at the same time."""
+REPORT_MAX: Final = timedelta(days=400)
+"""What one report adds up."""
 KEPT: Final = timedelta(days=7)
 """How long a file can be fetched."""
 STUCK_AFTER: Final = timedelta(days=1)

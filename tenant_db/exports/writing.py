@@ -8,6 +8,7 @@ from uuid import UUID
 from core.periods import Period
 from tenancy.sessions import Tenant, TenantSession
 from tenant_db.exports.cells import csv_bytes
+from tenant_db.exports.report_rows import ReportSource
 from tenant_db.exports.rules import PART_BYTES, ExportKind
 from tenant_db.exports.sources import Row, Source, Subject
 from tenant_db.exports.statement_rows import StatementSource
@@ -31,6 +32,8 @@ async def open_source(
         if place:
             return StatementSource.resume(period, place)
         return await StatementSource.begin(session, subject, period)
+    if kind is ExportKind.REPORT:
+        return ReportSource.resume(period, subject.store_id, place)
     if subject == Subject():
         return AllTransfers.resume(period, place) if place else AllTransfers.begin(period)
     return AccountTransfers.resume(place) if place else await AccountTransfers.begin(session, subject, period)

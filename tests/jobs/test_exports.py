@@ -8,17 +8,16 @@ from sqlalchemy import func, select
 
 import jobs.exports
 from core.clock import utc_now
-from core.errors import NotFound
-from core.ids import new_id
 from core.periods import Period
 from jobs.exports import GAVE_UP, MAKE_ATTEMPTS_MAX, expire_export, make_export
 from jobs.work import Dead, Done, Later
 from tenancy.context import Services
 from tenancy.sessions import Tenant
-from tenant_db.exports import rules, sources, statement_rows, transfer_rows, writing
-from tenant_db.exports.errors import ExportNotReady, ExportTooLarge, TooManyExports
+from tenant_db.exports import sources, statement_rows, transfer_rows, writing
+from tenant_db.exports.errors import ExportNotReady, TooManyExports
 from tenant_db.exports.making import add_part, claim
 from tenant_db.exports.models import Export, ExportPart
+from tenant_db.exports.requesting import NewExport
 from tenant_db.exports.rules import KEPT, RUNNING_MAX, ExportFormat, ExportKind
 from tenant_db.exports.sources import Subject
 from tests.factories.exports import export_of, file_of, make, new_export, order, sell, work_on
@@ -156,7 +155,7 @@ async def test_a_file_that_was_made_is_not_made_again(services: Services, tenant
     assert (await export_of(tenant, export.id)).version == before.version
 
 
-@pytest.mark.parametrize("kind", list(ExportKind))
+@pytest.mark.parametrize("kind", [ExportKind.STATEMENT, ExportKind.TRANSACTIONS])
 async def test_a_pdf_has_its_pages_numbered(services: Services, tenant: Tenant, kind: ExportKind) -> None:
     store = await make_store(tenant)
     await sell(tenant, store.id, 120, reference="pay_(1) café ☕")
@@ -170,6 +169,30 @@ async def test_a_pdf_has_its_pages_numbered(services: Services, tenant: Tenant, 
     assert content.startswith(b"%PDF-")
     assert b"/Count 3" in content
     assert made.file_name.endswith(".pdf")
+
+
+@pytest.mark.parametrize("format", list(ExportFormat))
+async def test_a_report_adds_up_each_place(services: Services, tenant: Tenant, format: ExportFormat) -> None:
+    store = await make_store(tenant)
+    for count in (3, 1):
+        await sell(tenant, store.id, count)
+    subject, now = Subject(store_id=store.id), utc_now()
+    period = Period(now - timedelta(days=30), now + timedelta(days=30))
+    new = NewExport(ExportKind.REPORT, format, subject, period, "user:tests")
+    export = await order(tenant, new)
+
+    assert await make(services, tenant, export) == Done()
+
+    content = await file_of(tenant, export.id)
+    assert (await export_of(tenant, export.id)).row_count == 2
+    if format is ExportFormat.CSV:
+        rows = [line.split(b",")[2:] for line in content.splitlines()[1:]]
+        assert sorted(rows) == [
+            [b"KES", b"1", b"12.50", b"0.00", b"0.00", b"12.50"],
+            [b"KES", b"3", b"37.50", b"0.00", b"0.00", b"37.50"],
+        ]
+    else:
+        assert b"/Count 1" in content
 
 
 async def test_a_pdf_of_nothing_says_so(services: Services, tenant: Tenant) -> None:
@@ -232,36 +255,3 @@ async def test_only_so_many_are_made_at_once(services: Services, tenant: Tenant)
 
     await make(services, tenant, made[0])
     await order(tenant, new_export(Subject(), ExportKind.TRANSACTIONS))
-
-
-async def test_rivals_do_not_order_more_than_that(tenant: Tenant) -> None:
-    orders = [order(tenant, new_export(Subject(), ExportKind.TRANSACTIONS)) for _ in range(2 * RUNNING_MAX)]
-
-    results = await asyncio.gather(*orders, return_exceptions=True)
-
-    assert sum(isinstance(result, Export) for result in results) == RUNNING_MAX
-    assert sum(isinstance(result, TooManyExports) for result in results) == RUNNING_MAX
-
-
-@pytest.mark.parametrize(
-    ("kind", "whose"),
-    [(ExportKind.STATEMENT, "store"), (ExportKind.TRANSACTIONS, "store"), (ExportKind.TRANSACTIONS, "all")],
-)
-async def test_what_is_too_large_is_refused_at_once(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, kind: ExportKind, whose: str
-) -> None:
-    store = await make_store(tenant)
-    await sell(tenant, store.id, 4)
-    monkeypatch.setitem(rules.ROWS_MAX, ExportFormat.PDF, 3)
-    subject = Subject(store_id=store.id) if whose == "store" else Subject()
-
-    with pytest.raises(ExportTooLarge):
-        await order(tenant, new_export(subject, kind, ExportFormat.PDF))
-
-    await order(tenant, new_export(subject, kind, ExportFormat.CSV))
-
-
-async def test_nothing_is_ordered_of_what_is_not_there(tenant: Tenant) -> None:
-    for subject in (Subject(account_id=new_id()), Subject(store_id=new_id())):
-        with pytest.raises(NotFound):
-            await order(tenant, new_export(subject))

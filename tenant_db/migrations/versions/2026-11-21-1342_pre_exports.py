@@ -42,7 +42,7 @@ def _exports() -> None:
             expires_at TIMESTAMP WITH TIME ZONE,
             failure TEXT,
             CONSTRAINT pk_exports PRIMARY KEY (id),
-            CONSTRAINT ck_exports_kind_known CHECK (kind IN ('statement', 'transactions')),
+            CONSTRAINT ck_exports_kind_known CHECK (kind IN ('statement', 'transactions', 'report')),
             CONSTRAINT ck_exports_format_known CHECK (format IN ('csv', 'pdf')),
             CONSTRAINT ck_exports_status_known CHECK (status IN (
                 'queued', 'running', 'ready', 'failed', 'expired')),
