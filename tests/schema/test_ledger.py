@@ -8,8 +8,8 @@ from tenancy.context import Services
 from tenancy.roles import Role
 from tenancy.sessions import Tenant
 from tenant_db.ledger.accounts import Holding, available, holding, open_accounts
-from tenant_db.ledger.models import Transfer
 from tenant_db.ledger.posting import post
+from tenant_db.ledger.results import Posted
 from tenant_db.ledger.reversing import reverse
 from tests.factories.callers import ask, caller, refusal_of
 from tests.factories.ledger import sale
@@ -38,7 +38,7 @@ query ($id: ID!) { storeBalance(storeId: $id) {
 NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 
 
-async def sold(tenant: Tenant, store_id: UUID, channel_id: UUID) -> Transfer:
+async def sold(tenant: Tenant, store_id: UUID, channel_id: UUID) -> Posted:
     """KES 12.50 for a store, on one channel."""
     place = Holding.of_channel(channel_id)
     async with tenant.transaction() as session:

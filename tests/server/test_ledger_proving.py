@@ -28,7 +28,7 @@ Command = Callable[..., Awaitable[tuple[int, str]]]
 def settings(owner: OwnerDatabase, postgres: PostgresServer, redis_url: str, tmp_path: Path) -> Settings:
     return Settings(
         data_dir=tmp_path,
-        key_file=tmp_path / "master.key",
+        master_key_file=tmp_path / "master.key",
         database_url=postgres.url(OWNER_ROLE, owner.engine.url.database or ""),
         tenant_url=postgres.tenant_url(),
         redis_url=redis_url,
