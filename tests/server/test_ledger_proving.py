@@ -28,7 +28,6 @@ Command = Callable[..., Awaitable[tuple[int, str]]]
 def settings(owner: OwnerDatabase, postgres: PostgresServer, redis_url: str, tmp_path: Path) -> Settings:
     return Settings(
         data_dir=tmp_path,
-        master_key_file=tmp_path / "master.key",
         database_url=postgres.url(OWNER_ROLE, owner.engine.url.database or ""),
         tenant_url=postgres.tenant_url(),
         redis_url=redis_url,
@@ -48,7 +47,6 @@ def verify(settings: Settings, tenant: Tenant) -> Command:
         """The command's status and what it said."""
         given = {
             "HAZINA_DATA_DIR": str(settings.data_dir),
-            "HAZINA_KEY_FILE": str(settings.key_file),
             "HAZINA_DATABASE_URL": settings.database_url or "",
             "HAZINA_TENANT_URL": settings.tenant_url or "",
             "HAZINA_REDIS_URL": settings.redis_url or "",
