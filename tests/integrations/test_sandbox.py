@@ -87,7 +87,7 @@ async def push(sandbox: RunningSandbox, **changes: object) -> httpx.Response:
         ("CallBackURL", None),
         ("Timestamp", "2026-11-21"),
         ("Timestamp", "20261399000000"),
-        ("Timestamp", stamp(utc_now() - timedelta(hours=3))),
+        pytest.param("Timestamp", stamp(utc_now() - timedelta(hours=3)), id="Timestamp-three hours old"),
     ],
 )
 async def test_the_sandbox_refuses_what_the_sheet_refuses(
