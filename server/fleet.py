@@ -20,7 +20,7 @@ from server.fleet_worker import Assignment
 from tenancy.revisions import Which, head
 from tenancy.sessions import OwnerDatabase
 
-PROCESSES: Final = 2
+PROCESSES: Final = 3
 """Each may hold two connections to a tenant's server and one to the owner database."""
 _RUNNER: Final = 0x48A21A03
 """Session advisory lock in the owner database: one fleet, one runner."""
