@@ -38,17 +38,20 @@ class Currency(StrEnum):
     XOF = "XOF"
     ZAR = "ZAR"
     ZMW = "ZMW"
+    CKES = "CKES"
+    CUSD = "CUSD"
     USDC = "USDC"
     USDT = "USDT"
     USDXM = "USDXM"
 
     @property
     def exponent(self) -> int:
-        """Decimal places between the minor unit and one whole: KES 2, JPY 0, USDC 6."""
+        """Decimal places between the minor unit and one whole: KES 2, JPY 0, USDC 6, CUSD 18."""
         return _EXPONENTS[self]
 
 
-TOKEN_EXPONENTS: Final = {"USDC": 6, "USDT": 6, "USDXM": 6}
+TOKEN_EXPONENTS: Final = {"CKES": 18, "CUSD": 18, "USDC": 6, "USDT": 6, "USDXM": 6}
+"""CKES and CUSD are the tokens that Celo now names KESm and USDm."""
 
 
 def _exponent(currency: Currency) -> int:

@@ -66,6 +66,7 @@ def test_amounts_are_ordered_and_print_with_all_their_places() -> None:
     assert Money(2, Currency.KES) <= Money(2, Currency.KES)
     assert str(Money(1250, Currency.KES)) == "KES 12.50"
     assert str(Money(5, Currency.JPY)) == "JPY 5"
+    assert str(Money(10**37 + 1, Currency.CUSD)) == "CUSD 10000000000000000000.000000000000000001"
 
 
 def test_fiat_scales_are_those_of_iso_4217() -> None:
