@@ -150,6 +150,8 @@ def _owner_engine(settings: Settings, name: str) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=2,
         pool_use_lifo=True,
+        # One that died while it lay idle is replaced, instead of failing the request that takes it.
+        pool_pre_ping=True,
         pool_recycle=1_800,
         # They would stand in errors, and so in logs.
         hide_parameters=True,
