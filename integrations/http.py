@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Literal
@@ -13,7 +13,7 @@ import httpx
 
 from integrations.errors import BadMessage, OutcomeUnknown, ProviderUnavailable
 from integrations.redaction import redact, redact_text
-from integrations.wire_json import Json, read_json
+from integrations.wire_json import Json, read_json, write_json
 
 TIMEOUT: Final = httpx.Timeout(connect=5, read=30, write=10, pool=2)
 LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=20)
@@ -58,7 +58,10 @@ class Outgoing:
     reference: str
     """Ours, for OutcomeUnknown."""
     headers: dict[str, str] = field(repr=False)
-    body: dict[str, str | int] | None = field(default=None, repr=False)
+    body: Mapping[str, Json] | None = field(default=None, repr=False)
+    """Sent as JSON; a Decimal is written digit by digit."""
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    """Form-encoded instead: names as the provider writes them, brackets included."""
     deadline_s: float = DEADLINE_S
 
 
@@ -68,6 +71,8 @@ class Reply:
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By lower-case names."""
 
 
 def open_client(timeout: httpx.Timeout = TIMEOUT) -> httpx.AsyncClient:
@@ -142,7 +147,7 @@ async def _exchange(http: httpx.AsyncClient, outgoing: Outgoing) -> Reply:
 
 
 async def _read(http: httpx.AsyncClient, outgoing: Outgoing) -> Reply:
-    request = http.build_request(outgoing.method, outgoing.url, headers=outgoing.headers, json=outgoing.body)
+    request = _request(http, outgoing)
     response = await http.send(request, stream=True)
     try:
         body = bytearray()
@@ -152,7 +157,18 @@ async def _read(http: httpx.AsyncClient, outgoing: Outgoing) -> Reply:
                 raise OutcomeUnknown(outgoing.reference, "the answer has no end")
     finally:
         await response.aclose()
-    return Reply(response.status_code, bytes(body))
+    return Reply(response.status_code, bytes(body), response.headers)
+
+
+def _request(http: httpx.AsyncClient, outgoing: Outgoing) -> httpx.Request:
+    headers = dict(outgoing.headers)
+    if outgoing.form is not None:
+        return http.build_request(outgoing.method, outgoing.url, headers=headers, data=dict(outgoing.form))
+    if outgoing.body is None:
+        return http.build_request(outgoing.method, outgoing.url, headers=headers)
+    headers["content-type"] = "application/json"
+    content = write_json(dict(outgoing.body))
+    return http.build_request(outgoing.method, outgoing.url, headers=headers, content=content)
 
 
 def _call(
@@ -162,7 +178,7 @@ def _call(
     outcome: Literal["answered", "unavailable", "unknown"],
     why: str,
 ) -> Call:
-    request = redact(dict(outgoing.body or {}))
+    request = redact(dict(outgoing.body or outgoing.form or {}))
     return Call(
         provider=outgoing.provider,
         operation=outgoing.operation,

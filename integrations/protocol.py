@@ -1,52 +1,80 @@
-"""What jobs may ask of an adapter, and what adapters tell."""
+"""What jobs ask of an adapter, and what adapters tell.
 
+An adapter speaks to one provider for one account of one tenant. It knows the provider's sheet:
+units, idempotency, what proves a payment. It knows nothing of our books.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
 
+from core.collecting import CaptureMode, Method, NextAction
 from core.money import Money
 from core.phone import Phone
-from integrations.errors import FailureReason
+from integrations.errors import FailureReason, ProviderRejected
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """A request to a payer's phone to approve one payment."""
+class Intent:
+    """One attempt to collect, as it is handed to a provider."""
 
-    phone: Phone
+    payment_id: str
+    """Ours, `pay_…`: goes into metadata."""
+    tenant: str
+    """The tenant's TypeID: goes into metadata, and is checked when it comes back."""
+    attempt_key: str
+    """Unique for ever, letters, digits and `-` only, at most 40 characters: idempotency key and reference."""
     amount: Money
     reference: str
     """Ours, as the payer sees it: at most 12 letters and digits."""
     description: str
     """Shortened by the adapter to what the provider takes."""
-    callback_url: str = field(repr=False)
-    """Of this prompt alone, with an unguessable part; never logged."""
+    method: Method = Method.MOBILE_MONEY
+    capture: CaptureMode = CaptureMode.AUTOMATIC
+    phone: Phone | None = None
+    email: str | None = None
+    payer_name: str | None = None
+    callback_url: str = field(default="", repr=False)
+    """Of this attempt alone, with an unguessable part; never logged. M-Pesa only."""
+    return_url: str | None = None
+    """Where a payer who was sent away comes back to. Coming back proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class PromptAccepted:
-    """The provider is asking the payer. This is never a payment."""
+class Question:
+    """A payment to ask about, with what the answer must fit."""
 
     provider_reference: str
-    """What to ask about later. M-Pesa: CheckoutRequestID."""
-    request_reference: str
-    """M-Pesa: MerchantRequestID."""
-    message: str
+    """M-Pesa: CheckoutRequestID. Stripe: `pi_…`. Paystack: reference. Flutterwave: tx_ref."""
+    amount: Money
+    payment_id: str
+    tenant: str
+    request_reference: str | None = None
+    """A second id of the provider. M-Pesa: MerchantRequestID. Flutterwave: the transaction's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """The provider says the payer paid."""
+    """The provider says the payer paid, and everything it says fits the question."""
 
     amount: Money | None = None
-    """None where it does not say: a query."""
+    """None where it does not say: an M-Pesa query."""
     receipt: str | None = None
-    """None where it does not say: a query."""
+    """The provider's name of the money, unique in the account: M-Pesa receipt, `ch_…`, transaction id."""
+    fee: Money | None = None
+    """What the provider keeps, where it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """The money is reserved and waits to be captured."""
+
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
 class NotPaid:
-    """The provider says it came to nothing."""
+    """The provider says it came to nothing, for good."""
 
     reason: FailureReason
     code: str
@@ -60,89 +88,168 @@ class NotPaid:
 class StillPending:
     """The provider has not decided, or would not say: ask again later."""
 
+    next_action: NextAction | None = None
+    failed_attempt: NotPaid | None = None
+    """The payer tried and was declined, and may try again: the payment stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Something is paid, but amount, currency, mode, reference or tenant differ: nothing may be credited."""
+
+    why: str
+
 
 Told = Paid | NotPaid
-Answer = Paid | NotPaid | StillPending
+Answer = Paid | Authorized | NotPaid | StillPending | Mismatch
 
 
-class Collector(Protocol):
-    """Collects money from payers for one tenant's short code or account."""
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the attempt. Only `answer` says whether it is paid."""
 
-    async def prompt(self, prompt: Prompt) -> PromptAccepted:
-        """Ask the payer to approve a payment.
+    provider_reference: str
+    """What to ask about later."""
+    request_reference: str | None = None
+    answer: Answer = field(default_factory=StillPending)
 
-        Raises:
-            ProviderUnavailable: nothing was sent; safe to send again.
-            ProviderRejected: final for this attempt.
-            OutcomeUnknown: it may have been sent; ask, never send again.
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The provider surely never got it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayerStep:
+    """What the payer gave us for the provider, answering a NextAction; never stored or logged."""
+
+    values: Mapping[str, str] = field(repr=False)
+    """By name: `otp`, `pin`, `phone`, `birthday`, `address`, `payment_method`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """Money to be given back."""
+
+    refund_id: str
+    """Ours, `rfd_…`: idempotency key, and the note that comes back."""
+    payment: Question
+    amount: Money
+    receipt: str | None
+    """The payment's. M-Pesa reverses a receipt."""
+    reason: str
+    result_url: str = field(default="", repr=False)
+    """Of this refund alone, for providers that answer later. M-Pesa only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """The money is on its way back, for good as far as the provider says."""
+
+    provider_reference: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPending:
+    """Taken, not decided."""
+
+    provider_reference: str | None
+    """None where the provider gives no id yet."""
+    needs_attention: str | None = None
+    """What a person must do at the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFailed:
+    """The money stays with, or came back to, the business."""
+
+    code: str
+    message: str
+    provider_reference: str | None = None
+
+
+RefundAnswer = Refunded | RefundPending | RefundFailed
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProof:
+    """What a real call with a tenant's keys showed."""
+
+    summary: str
+    """One sentence for the tenant."""
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPayment:
+    """One payment of the provider's own list."""
+
+    provider_reference: str
+    payment_id: str | None
+    """Ours, if it carries it."""
+    attempt_key: str | None
+    answer: Answer
+    created_at: datetime
+
+
+class Adapter:
+    """Speaks to one provider for one account; what a provider has not is refused here.
+
+    Every call raises `ProviderUnavailable` (surely not acted on: try again), `ProviderRejected` (final)
+    or `OutcomeUnknown` (ask, never send again), and nothing else. Questions raise the first two only.
+    """
+
+    async def create_payment(self, intent: Intent) -> Accepted:
+        """Start to collect; sent again with the same intent it must not collect twice."""
+        raise _not_supported("collect")
+
+    async def recover_payment(self, intent: Intent) -> Accepted | Absent | StillPending:
+        """Ask what became of a creation whose answer was lost; safe to repeat, never charges twice.
+
+        StillPending says that it is too early to tell.
         """
-        ...
+        raise _not_supported("be asked about a lost answer")
 
-    async def query(self, provider_reference: str) -> Answer:
-        """Ask what became of a prompt; changes nothing, so asking again is always safe.
+    async def query_payment(self, question: Question) -> Answer:
+        """Ask what became of a payment; changes nothing."""
+        raise _not_supported("be asked")
 
-        Raises:
-            ProviderUnavailable: no answer, which says nothing about the payment.
-        """
-        ...
+    async def confirm_payment(self, question: Question, step: PayerStep) -> Accepted:
+        """Hand on what the payer entered."""
+        raise _not_supported("take a step of the payer")
 
-    async def prove_keys(self) -> None:
-        """Prove that the credentials belong together and to this short code, without moving money.
+    async def capture_payment(self, question: Question, amount: Money, key: str) -> Answer:
+        """Take authorised money, all or a part; `key` makes it safe to repeat."""
+        raise _not_supported("capture")
+
+    async def cancel_payment(self, question: Question, key: str) -> Answer:
+        """Give up an open or authorised payment. It may answer that it was paid meanwhile."""
+        raise _not_supported("cancel")
+
+    async def refund_payment(self, refund: RefundRequest) -> RefundAnswer:
+        """Give money back. Where the provider has no idempotency key, a lost answer is OutcomeUnknown."""
+        raise _not_supported("refund")
+
+    async def query_refund(
+        self, refund: RefundRequest, provider_reference: str | None
+    ) -> RefundAnswer | Absent:
+        """Ask about a refund; with no reference, look for ours among the payment's refunds."""
+        raise _not_supported("be asked about refunds")
+
+    def list_payments(self, since: datetime, until: datetime) -> AsyncIterator[ListedPayment]:
+        """What the provider has of this account between two instants, for the nightly sweep."""
+        raise _not_supported("list its payments")
+
+    async def prove_keys(self) -> KeyProof:
+        """Prove by a real call that the credentials belong together, without moving money.
 
         Raises:
             ProviderUnavailable: no answer; try again later.
             ProviderRejected: the credentials are refused; its message says which to correct.
         """
-        ...
+        raise _not_supported("prove keys")
 
 
-@dataclass(frozen=True, slots=True)
-class StkResult:
-    """What became of one M-Pesa prompt. Nothing signs it: the URL it came to must fit as well."""
-
-    provider_reference: str
-    request_reference: str
-    answer: Told
-    phone_masked: str | None
-    occurred_at: datetime | None
-    """None for a failure, which carries no time."""
-
-    @property
-    def external_id(self) -> str:
-        """The same for a repeat of the same verdict, another for one that contradicts it."""
-        if isinstance(self.answer, NotPaid):
-            return f"{self.provider_reference}:{self.answer.code}"
-        amount = self.answer.amount
-        minor = "" if amount is None else str(amount.minor)
-        return f"{self.provider_reference}:0:{self.answer.receipt or ''}:{minor}"
-
-
-@dataclass(frozen=True, slots=True)
-class C2BPayment:
-    """What M-Pesa tells about money paid to a short code, by hand or after a prompt."""
-
-    receipt: str
-    amount: Money
-    reference: str
-    """What the payer typed, trimmed; empty for a till."""
-    short_code: str
-    """For a till it may be the till or its store number."""
-    phone_masked: str
-    """Masked, or a SHA-256 in hex from older apps; empty if not told. Never a key."""
-    occurred_at: datetime | None
-    """None where the time can't be read."""
-    kind: Literal["paybill", "till"]
-
-    @property
-    def external_id(self) -> str:
-        return self.receipt
-
-
-@dataclass(frozen=True, slots=True)
-class C2BConfirmation(C2BPayment):
-    """The money has moved."""
-
-
-@dataclass(frozen=True, slots=True)
-class C2BValidation(C2BPayment):
-    """The money waits for our word; nothing may be booked."""
+def _not_supported(what: str) -> ProviderRejected:
+    return ProviderRejected("not_supported", f"This provider can't {what}.", FailureReason.CONFIGURATION)

@@ -1,71 +1,52 @@
 """Which adapter speaks to which provider of the catalog."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Final
 
-import httpx
-
-from core.clock import Clock
+from core.collecting import Feature
+from integrations.account import Account, Integration, NotConfigured, Outside
 from integrations.http import CallLog
 from integrations.mpesa.client import MpesaClient
 from integrations.mpesa.messages import MpesaCredentials, MpesaPaths, ShortCode
-from integrations.mpesa.tokens import TokenStore
-from integrations.protocol import Collector
+from integrations.protocol import Adapter
+
+PLUGINS: Final = "hazina.providers"
+"""The entry point group of plugins: each names an `Integration`."""
 
 
-class NotConfigured(Exception):
-    """The catalog or the tenant's account lacks what the adapter needs; nothing was sent."""
+def integration_for(provider: str) -> Integration:
+    """What speaks to a provider of the catalog.
+
+    Raises:
+        NotConfigured: neither Hazina nor an installed plugin does.
+    """
+    found = integrations().get(provider)
+    if found is None:
+        raise NotConfigured(f"no adapter speaks to {provider}")
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What a process shares between all adapters."""
-
-    http: httpx.AsyncClient
-    tokens: TokenStore
-    clock: Clock
+@cache
+def integrations() -> Mapping[str, Integration]:
+    """Every integration by its code; a plugin can't take the place of a built-in one."""
+    plugins: list[Integration] = [entry.load() for entry in entry_points(group=PLUGINS)]
+    return {integration.code: integration for integration in [*plugins, *BUILT_IN]}
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One tenant's configuration of one provider, opened for one job."""
-
-    provider: str
-    """The catalog's code: `mpesa`."""
-    base_url: str
-    """The catalog row's for the account's environment."""
-    paths: Mapping[str, str]
-    """`settings["paths"]` of the catalog row, by the adapter's names; those left out have defaults."""
-    details: Mapping[str, str | None]
-    """What is not secret. M-Pesa: `kind` (`paybill`, `till`), `short_code`, `head_office_code`."""
-    secrets: Mapping[str, str] = field(repr=False)
-    """Opened. M-Pesa: `consumer_key`, `consumer_secret`, `passkey`."""
-
-    def secret(self, name: str) -> str:
-        """Raises NotConfigured where it is missing."""
-        return _required(self.secrets.get(name), name)
-
-    def detail(self, name: str) -> str:
-        """Raises NotConfigured where it is missing."""
-        return _required(self.details.get(name), name)
-
-
-def collector_for(account: Account, outside: Outside, log: CallLog) -> Collector:
+def adapter_for(account: Account, outside: Outside, log: CallLog) -> Adapter:
     """Build the adapter for one tenant's account; opens no connection.
 
     Raises:
-        NotConfigured: no adapter of that name collects, or a key or detail is missing.
+        NotConfigured: no adapter of that name, or a key or detail is missing.
         ValueError: the catalog's base URL is unusable.
     """
-    factory = COLLECTORS.get(account.provider)
-    if factory is None:
-        raise NotConfigured(f"no adapter collects for {account.provider}")
-    return factory(account, outside, log)
+    return integration_for(account.provider).build(account, outside, log)
 
 
 def mpesa_client(account: Account, outside: Outside, log: CallLog) -> MpesaClient:
-    """As `collector_for`, for callers that also register C2B URLs."""
+    """As `adapter_for`, for callers that also register C2B URLs."""
     number = account.detail("short_code")
     is_till = account.detail("kind") == "till"
     return MpesaClient(
@@ -82,12 +63,6 @@ def mpesa_client(account: Account, outside: Outside, log: CallLog) -> MpesaClien
     )
 
 
-CollectorFactory = Callable[[Account, Outside, CallLog], Collector]
-
-COLLECTORS: Final[Mapping[str, CollectorFactory]] = {"mpesa": mpesa_client}
-
-
-def _required(value: str | None, name: str) -> str:
-    if not value:
-        raise NotConfigured(f"{name} is missing")
-    return value
+BUILT_IN: Final = (
+    Integration("mpesa", frozenset({Feature.COLLECT, Feature.QUERY, Feature.WEBHOOK}), mpesa_client),
+)

@@ -1,4 +1,4 @@
-"""JSON from outside: numbers are exact, and nothing that is sent can do more than be refused."""
+"""JSON to and from outside: numbers are exact, and nothing that is sent can do more than be refused."""
 
 import json
 from decimal import Decimal
@@ -36,6 +36,23 @@ def require_object(value: Json) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise BadMessage(f"Expected an object, got {type(value).__name__}.")
     return value
+
+
+def write_json(value: Json) -> bytes:
+    """As JSON text, with every Decimal written exactly, digit by digit."""
+    return _written(value).encode()
+
+
+def _written(value: Json) -> str:
+    match value:
+        case dict():
+            entries = (f"{json.dumps(name)}:{_written(item)}" for name, item in value.items())
+            return f"{{{','.join(entries)}}}"
+        case list():
+            return f"[{','.join(_written(item) for item in value)}]"
+        case Decimal():
+            return f"{value:f}"
+    return json.dumps(value)
 
 
 def _refuse_constant(text: str) -> NoReturn:

@@ -6,8 +6,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
+from integrations.account import NotConfigured, Outside
 from integrations.errors import ProviderRejected, ProviderUnavailable
-from integrations.registry import NotConfigured, Outside, mpesa_client
+from integrations.registry import mpesa_client
 from jobs.providers import Providers, Route
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from owner_db.tenants.short_codes import claim_short_code
@@ -42,8 +43,8 @@ async def verify_channel(work: Work, providers: Providers) -> Result:
     """
     channel_id = UUID(work.payload["channel_id"])
     try:
-        route = await providers.route(work.tenant, channel_id, work.kind)
-        await route.collector.prove_keys()
+        route = await providers.route_of_channel(work.tenant, channel_id, work.kind)
+        await route.adapter.prove_keys()
     except NotConfigured as lack:
         # Without opened secrets there is no version to record it for: whoever mends it starts again.
         return Later(backoff(work.attempt), str(lack))

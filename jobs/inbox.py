@@ -6,11 +6,11 @@ from uuid import UUID
 
 import structlog
 
+from integrations.account import NotConfigured
 from integrations.errors import BadMessage, ProviderUnavailable
 from integrations.mpesa.events import read_c2b_confirmation, read_stk_result
-from integrations.protocol import StillPending
-from integrations.registry import NotConfigured
-from jobs.payments import ASK_ATTEMPTS_MAX, ASK_PAUSE_MAX_S, as_told
+from integrations.protocol import NotPaid, Paid
+from jobs.payments import ASK_ATTEMPTS_MAX, ASK_PAUSE_MAX_S, as_told, asked_of
 from jobs.payments import QUEUE as PAYMENTS_QUEUE
 from jobs.providers import Providers
 from jobs.work import Done, Handler, Later, Result, Work, backoff
@@ -18,7 +18,9 @@ from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
 from tenant_db.inbox.models import TenantInbox
 from tenant_db.inbox.processing import close, quarantine, take
+from tenant_db.payments import polling
 from tenant_db.payments.matching import NewConfirmation, settle_by_confirmation
+from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Told
 from tenant_db.payments.settling import Callback, Settled, Verdict, settle_by_callback
 
@@ -140,15 +142,20 @@ def _mark(session: TenantSession, message: TenantInbox, settled: Settled, work: 
 async def _ask(work: Work, providers: Providers, inbox_id: UUID, ruling: _Ruling, settled: Settled) -> Result:
     if ruling.question is None or settled.channel_id is None or settled.payment_id is None:
         raise ValueError("only what names a payment can be asked about")
+    async with work.tenant.reading() as session:
+        payment = await session.get_one(Payment, settled.payment_id)
+    question = polling.Question(
+        payment.id, payment.provider_account_id, ruling.question, payment.request_reference, payment.amount
+    )
     try:
-        route = await providers.route(work.tenant, settled.channel_id, work.kind)
-        answer = await route.collector.query(ruling.question)
+        route = await providers.route(work.tenant, payment.provider_account_id, work.kind)
+        answer = await route.adapter.query_payment(asked_of(work, question))
     except (NotConfigured, ProviderUnavailable) as error:
         return Later(backoff(work.attempt, max_s=ASK_PAUSE_MAX_S), str(error))
     async with work.tenant.transaction() as session:
         route.calls.write(session, settled.payment_id)
     route.calls.forget()
-    if isinstance(answer, StillPending):
+    if not isinstance(answer, Paid | NotPaid):
         return Later(backoff(work.attempt, max_s=ASK_PAUSE_MAX_S), "the provider has not decided")
     await _settle(work, inbox_id, ruling, as_told(answer))
     return Done()

@@ -12,11 +12,13 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
+from core.ids import Kind, outside
+from integrations.account import NotConfigured
 from integrations.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from integrations.protocol import Intent
 from integrations.protocol import NotPaid as ToldNotPaid
 from integrations.protocol import Paid as ToldPaid
-from integrations.protocol import Prompt, StillPending
-from integrations.registry import NotConfigured
+from integrations.protocol import Question as Asked
 from jobs.providers import Providers, Route, poll_ladder_s
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from tenancy.errors import TenantNotServed, TransactionInterrupted
@@ -81,7 +83,7 @@ async def submit_payment(work: Work, providers: Providers) -> Result:
         await _claim(work, payment_id, item, POLL_LADDER_S)
         return Done()
     try:
-        route = await providers.route(work.tenant, subject.channel_id, work.kind)
+        route = await providers.route(work.tenant, subject.account_id, work.kind)
         url = route.callback_url(work.services.policy.public_url, item)
     except NotConfigured as lack:
         return await _refuse(work, payment_id, str(lack))
@@ -96,7 +98,7 @@ async def poll_payment(work: Work, providers: Providers) -> Result:
     payment_id = UUID(work.payload["payment_id"])
     subject = await _subject(work, payment_id)
     try:
-        route = await providers.route(work.tenant, subject.channel_id, work.kind)
+        route = await providers.route(work.tenant, subject.account_id, work.kind)
     except (NotConfigured, KeyMissing, SealBroken) as lack:
         # The ladder goes on: whoever mends the channel finds its payments still asked for.
         log.warning("payment_not_asked", lack=type(lack).__name__, why=str(lack))
@@ -122,7 +124,7 @@ async def ask_payment(work: Work, providers: Providers) -> Result:
     if question is None:
         return Done()
     try:
-        route = await providers.route(work.tenant, subject.channel_id, work.kind)
+        route = await providers.route(work.tenant, subject.account_id, work.kind)
     except NotConfigured as lack:
         return Later(backoff(work.attempt, max_s=ASK_PAUSE_MAX_S), str(lack))
     why = await _ask(work, route, question)
@@ -134,6 +136,17 @@ def as_told(answer: ToldPaid | ToldNotPaid) -> Told:
     if isinstance(answer, ToldPaid):
         return Paid(answer.amount, answer.receipt)
     return NotPaid(FailureReason(answer.reason.value), answer.code, answer.message, answer.is_sure)
+
+
+def asked_of(work: Work, question: polling.Question) -> Asked:
+    """A question about one payment, in the words of adapters."""
+    return Asked(
+        provider_reference=question.provider_reference,
+        amount=question.amount,
+        payment_id=outside(Kind.PAYMENT, question.payment_id),
+        tenant=outside(Kind.TENANT, work.tenant.id),
+        request_reference=question.request_reference,
+    )
 
 
 async def _claim(work: Work, payment_id: UUID, item: str, ladder_s: tuple[int, ...]) -> Claim | PaymentStatus:
@@ -148,9 +161,18 @@ async def _claim(work: Work, payment_id: UUID, item: str, ladder_s: tuple[int, .
 
 async def _send(work: Work, route: Route, claim: Claim, url: str) -> Result:
     id_ = claim.payment_id
-    prompt = Prompt(claim.phone, claim.amount, claim.reference, claim.description, url)
+    intent = Intent(
+        payment_id=outside(Kind.PAYMENT, id_),
+        tenant=outside(Kind.TENANT, work.tenant.id),
+        attempt_key=str(id_),
+        amount=claim.amount,
+        reference=claim.reference,
+        description=claim.description,
+        phone=claim.phone,
+        callback_url=url,
+    )
     try:
-        accepted = await route.collector.prompt(prompt)
+        accepted = await route.adapter.create_payment(intent)
     except ProviderUnavailable as error:
         why = error.message
         now = work.services.clock()
@@ -177,11 +199,11 @@ async def _ask(work: Work, route: Route, question: polling.Question) -> str | No
     """Ask and settle; None once the provider has decided, else why there is nothing to settle."""
     id_ = question.payment_id
     try:
-        answer = await route.collector.query(question.provider_reference)
+        answer = await route.adapter.query_payment(asked_of(work, question))
     except ProviderUnavailable as error:
         await record(work, route, id_, _nothing)
         return error.message
-    if isinstance(answer, StillPending):
+    if not isinstance(answer, ToldPaid | ToldNotPaid):
         await record(work, route, id_, _nothing)
         return "the provider has not decided"
     told, now = as_told(answer), work.services.clock()
@@ -202,7 +224,7 @@ async def _refuse(work: Work, payment_id: UUID, why: str) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    channel_id: UUID
+    account_id: UUID
     state: PaymentStatus
     expires_at: datetime
 
@@ -213,10 +235,12 @@ class _Subject:
 async def _subject(work: Work, payment_id: UUID) -> _Subject:
     async with work.tenant.reading() as session:
         rows = await session.execute(
-            select(Payment.channel_id, Payment.status, Payment.expires_at).where(Payment.id == payment_id)
+            select(Payment.provider_account_id, Payment.status, Payment.expires_at).where(
+                Payment.id == payment_id
+            )
         )
-        channel_id, status, expires_at = rows.one()
-    return _Subject(channel_id, PaymentStatus(status), expires_at)
+        account_id, status, expires_at = rows.one()
+    return _Subject(account_id, PaymentStatus(status), expires_at)
 
 
 async def record(

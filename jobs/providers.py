@@ -9,9 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from integrations.account import Account, NotConfigured, Outside
 from integrations.http import Call
-from integrations.protocol import Collector
-from integrations.registry import Account, NotConfigured, Outside, collector_for
+from integrations.protocol import Adapter
+from integrations.registry import adapter_for
 from owner_db.catalog.errors import ProviderUnknown
 from owner_db.catalog.providers import Provider, enabled_provider
 from tenancy.audit import SYSTEM
@@ -60,10 +61,10 @@ class CallJournal:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A channel, ready to collect."""
+    """A provider account, ready to collect."""
 
     account: Account = field(repr=False)
-    collector: Collector = field(repr=False)
+    adapter: Adapter = field(repr=False)
     secrets: OpenedSecrets = field(repr=False)
     settings: Mapping[str, object]
     """The catalog's, of the provider."""
@@ -96,8 +97,8 @@ class Providers:
         self._catalog: dict[str, tuple[float, Provider]] = {}
         self._secrets: OrderedDict[tuple[UUID, UUID, int], _Kept] = OrderedDict()
 
-    async def route(self, tenant: Tenant, channel_id: UUID, purpose: str) -> Route:
-        """Build the adapter of a channel; opens no connection to the provider.
+    async def route(self, tenant: Tenant, account_id: UUID, purpose: str) -> Route:
+        """Build the adapter of a provider account; opens no connection to the provider.
 
         `purpose` is the kind of the job, for the audit row that each opening of secrets leaves.
 
@@ -105,24 +106,28 @@ class Providers:
             NotConfigured: the provider is switched off, or something it needs is missing.
         """
         async with tenant.reading() as session:
-            row = await session.execute(_CHANNEL.where(Channel.id == channel_id))
-            channel, account = row.one()
+            row = await session.execute(_ACCOUNT.where(ProviderAccount.id == account_id))
+            account, channel = row.one()
         provider = await self._provider(account.provider)
         secrets = await self._open(tenant, account, purpose)
         opened = Account(
             provider=provider.code,
             base_url=provider.base_url(account.environment),
             paths=_paths(provider.settings),
-            details={
-                "kind": channel.kind,
-                "short_code": channel.short_code,
-                "head_office_code": channel.head_office_code,
-            },
-            secrets={name.value: secret for name, secret in secrets.by_name.items()},
+            details=_details(account, channel),
+            secrets=dict(secrets.by_name),
+            environment=account.environment,
+            settings=provider.settings,
         )
         calls = CallJournal()
-        collector = collector_for(opened, self.outside, calls)
-        return Route(opened, collector, secrets, provider.settings, calls)
+        adapter = adapter_for(opened, self.outside, calls)
+        return Route(opened, adapter, secrets, provider.settings, calls)
+
+    async def route_of_channel(self, tenant: Tenant, channel_id: UUID, purpose: str) -> Route:
+        """As `route`, of the account that holds a channel's keys."""
+        async with tenant.reading() as session:
+            channel = await session.get_one(Channel, channel_id)
+        return await self.route(tenant, channel.provider_account_id, purpose)
 
     def forget_catalog(self) -> None:
         """Read the catalog again at the next job."""
@@ -166,6 +171,19 @@ def _paths(settings: Mapping[str, object]) -> dict[str, str]:
     return {str(name): str(path) for name, path in paths.items()} if isinstance(paths, dict) else {}
 
 
-_CHANNEL: Final = select(Channel, ProviderAccount).join(
-    ProviderAccount, ProviderAccount.id == Channel.provider_account_id
+def _details(account: ProviderAccount, channel: Channel | None) -> dict[str, str | None]:
+    """What the tenant configured, and for M-Pesa what its channel says."""
+    configured = {name: str(value) for name, value in account.configuration.items()}
+    if channel is None:
+        return dict(configured)
+    return {
+        **configured,
+        "kind": channel.kind,
+        "short_code": channel.short_code,
+        "head_office_code": channel.head_office_code,
+    }
+
+
+_ACCOUNT: Final = select(ProviderAccount, Channel).outerjoin(
+    Channel, Channel.provider_account_id == ProviderAccount.id
 )

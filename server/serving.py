@@ -10,10 +10,10 @@ from typing import Final
 import uvicorn
 from prometheus_client import start_http_server
 
+from integrations.account import Outside
 from integrations.email.client import SmtpSettings, send_mail
 from integrations.http import open_client
 from integrations.mpesa.tokens import ProcessTokens
-from integrations.registry import Outside
 from jobs.channels import channel_handlers
 from jobs.cron import Periodic
 from jobs.exports import export_handlers

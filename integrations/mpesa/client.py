@@ -37,8 +37,19 @@ from integrations.mpesa.messages import (
 )
 from integrations.mpesa.proving import judge_proof
 from integrations.mpesa.tokens import AccessToken, TokenStore, token_key
-from integrations.protocol import Answer, NotPaid, Paid, Prompt, PromptAccepted, StillPending
+from integrations.protocol import (
+    Accepted,
+    Adapter,
+    Answer,
+    Intent,
+    KeyProof,
+    NotPaid,
+    Paid,
+    Question,
+    StillPending,
+)
 from integrations.redaction import redact_text
+from integrations.wire_json import Json
 
 PROVIDER: Final = "mpesa"
 KEYS_REFUSED: Final = "M-Pesa refuses the consumer key and secret. Check them, and the environment."
@@ -66,8 +77,8 @@ class KeysRefused(ProviderUnavailable):
     """No token for this key pair, so nothing was sent: for a payment no other than being offline."""
 
 
-class MpesaClient:
-    """A Collector for one PayBill or till."""
+class MpesaClient(Adapter):
+    """For one PayBill or till."""
 
     def __init__(
         self,
@@ -91,7 +102,7 @@ class MpesaClient:
         self._log = log
         self._token_key = token_key(self._base_url, credentials.consumer_key, credentials.consumer_secret)
 
-    async def prompt(self, prompt: Prompt) -> PromptAccepted:
+    async def create_payment(self, intent: Intent) -> Accepted:
         """Ask the payer's phone to approve a payment (Daraja: M-Pesa Express, STK push).
 
         The amount must be whole shillings, a multiple of 100 minor units.
@@ -102,14 +113,14 @@ class MpesaClient:
                 idempotency key, so the payer could pay twice.
             ProviderRejected: M-Pesa answered with a refusal, or takes no such phone or amount.
         """
-        details = prompt_body(prompt, self._short_code)
-        reply = await self._post("stk_push", self._paths.stk_push, details, prompt.reference)
+        details = prompt_body(intent, self._short_code)
+        reply = await self._post("stk_push", self._paths.stk_push, details, intent.reference)
         accepted = read_accepted(reply)
         if isinstance(accepted, Fault):
-            raise_for_prompt(accepted, prompt.reference)
+            raise_for_prompt(accepted, intent.reference)
         return accepted
 
-    async def query(self, provider_reference: str) -> Answer:
+    async def query_payment(self, question: Question) -> Answer:
         """Ask what became of a prompt (Daraja: STK query). It never tells a receipt or an amount.
 
         What it says of a failure is sure: it is itself the confirming query.
@@ -117,6 +128,7 @@ class MpesaClient:
         Raises:
             ProviderUnavailable: no answer, which says nothing about the payment.
         """
+        provider_reference = question.provider_reference
         answer = read_answer(await self._ask(provider_reference))
         if isinstance(answer, Fault):
             if answer.code == MERCHANT_ERROR and not answer.is_configuration:
@@ -128,7 +140,7 @@ class MpesaClient:
         result = read_result(code, text_of(answer.get("ResultDesc")), Paid())
         return replace(result, is_sure=True) if isinstance(result, NotPaid) else result
 
-    async def prove_keys(self) -> None:
+    async def prove_keys(self) -> KeyProof:
         """Prove keys, passkey and short code by a token and a query for an invented prompt.
 
         Raises:
@@ -141,6 +153,7 @@ class MpesaClient:
         except KeysRefused as error:
             raise ProviderRejected("token", KEYS_REFUSED, FailureReason.CONFIGURATION) from error
         judge_proof(reply)
+        return KeyProof("M-Pesa accepts the keys and the passkey for this short code.")
 
     async def register_urls(
         self, confirmation_url: str, validation_url: str, unanswered: Literal["Completed", "Cancelled"]
@@ -153,7 +166,7 @@ class MpesaClient:
             ProviderUnavailable: not registered, or not known to be: registering again is harmless.
             ProviderRejected: refused for good.
         """
-        details: dict[str, str | int] = {
+        details: dict[str, Json] = {
             "ShortCode": self._short_code.business_short_code,
             "ResponseType": unanswered,
             "ConfirmationURL": require_url(confirmation_url),
@@ -175,14 +188,12 @@ class MpesaClient:
             # A question that was lost has changed nothing.
             raise ProviderUnavailable(error.message) from error
 
-    async def _post(
-        self, operation: str, path: str, details: Mapping[str, str | int], reference: str
-    ) -> Reply:
+    async def _post(self, operation: str, path: str, details: Mapping[str, Json], reference: str) -> Reply:
         body = {**signed(self._short_code, self._credentials, self._clock()), **details}
         return await self._send_authorized(operation, path, body, reference)
 
     async def _send_authorized(
-        self, operation: str, path: str, body: dict[str, str | int], reference: str
+        self, operation: str, path: str, body: dict[str, Json], reference: str
     ) -> Reply:
         """Send under a token; where Daraja turns the token down, once more under a newer one."""
         started = time.monotonic()
@@ -204,7 +215,7 @@ class MpesaClient:
             raise ProviderUnavailable("no token in time") from error
 
     async def _send(
-        self, operation: str, path: str, body: dict[str, str | int], reference: str, token: str
+        self, operation: str, path: str, body: dict[str, Json], reference: str, token: str
     ) -> Reply:
         outgoing = Outgoing(
             provider=PROVIDER,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from integrations.errors import FailureReason, OutcomeUnknown, ProviderRejected, ProviderUnavailable
-from integrations.protocol import Answer, NotPaid, Paid, StillPending
+from integrations.protocol import NotPaid, Paid, StillPending, Told
 
 DONE: Final = "0"
 STILL_PROCESSING: Final = "4999"
@@ -126,7 +126,7 @@ def bad_field_reason(fault: Fault) -> FailureReason:
     return FailureReason.DECLINED
 
 
-def read_result(code: str, message: str, paid: Paid) -> Answer:
+def read_result(code: str, message: str, paid: Paid) -> Told | StillPending:
     """The meaning of a `ResultCode`; `paid` is what a zero stands for."""
     if code == DONE:
         return paid

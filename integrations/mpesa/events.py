@@ -18,7 +18,8 @@ from core.money import Money
 from integrations.errors import BadMessage
 from integrations.mpesa.codes import read_result
 from integrations.mpesa.messages import read_stamp, text_of
-from integrations.protocol import C2BConfirmation, C2BPayment, C2BValidation, Paid, StillPending, StkResult
+from integrations.mpesa.told import C2BConfirmation, C2BPayment, C2BValidation, StkResult
+from integrations.protocol import Paid, StillPending
 from integrations.wire_json import Json, read_object, require_object
 
 SOURCE_ADDRESSES: Final = (

@@ -19,7 +19,7 @@ from core.phone import Phone
 from integrations.errors import BadMessage, FailureReason, ProviderRejected
 from integrations.http import Reply, is_loopback
 from integrations.mpesa.codes import DONE, Fault
-from integrations.protocol import Prompt, PromptAccepted
+from integrations.protocol import Accepted, Intent
 from integrations.redaction import redact_text
 from integrations.wire_json import Json, read_object
 
@@ -105,7 +105,7 @@ def read_stamp(text: str) -> datetime | None:
         return None
 
 
-def signed(code: ShortCode, credentials: MpesaCredentials, now: datetime) -> dict[str, str | int]:
+def signed(code: ShortCode, credentials: MpesaCredentials, now: datetime) -> dict[str, Json]:
     """The three fields that prove the passkey, made of one and the same timestamp."""
     timestamp = stamp(now)
     secret = f"{code.business_short_code}{credentials.passkey}{timestamp}"
@@ -116,7 +116,7 @@ def signed(code: ShortCode, credentials: MpesaCredentials, now: datetime) -> dic
     }
 
 
-def prompt_body(prompt: Prompt, code: ShortCode) -> dict[str, str | int]:
+def prompt_body(prompt: Intent, code: ShortCode) -> dict[str, Json]:
     """The rest of an STK push.
 
     Raises:
@@ -135,9 +135,9 @@ def prompt_body(prompt: Prompt, code: ShortCode) -> dict[str, str | int]:
     }
 
 
-def require_phone(phone: Phone) -> str:
+def require_phone(phone: Phone | None) -> str:
     """The number as Daraja writes it: `254700000001`."""
-    if _PHONE.fullmatch(phone.digits) is None:
+    if phone is None or _PHONE.fullmatch(phone.digits) is None:
         raise ProviderRejected("phone", "M-Pesa serves Kenyan numbers only.", FailureReason.PAYER_NOT_ALLOWED)
     return phone.digits
 
@@ -178,7 +178,7 @@ def description_of(text: str, reference: str) -> str:
     return " ".join(plain.split())[:DESCRIPTION_CHARACTERS_MAX].strip() or reference
 
 
-def read_accepted(reply: Reply) -> PromptAccepted | Fault:
+def read_accepted(reply: Reply) -> Accepted | Fault:
     """An acknowledgement of a push, or what came in its place.
 
     Raises:
@@ -193,8 +193,7 @@ def read_accepted(reply: Reply) -> PromptAccepted | Fault:
     checkout, merchant = text_of(answer.get("CheckoutRequestID")), text_of(answer.get("MerchantRequestID"))
     if code != DONE or not checkout or not merchant:
         return Fault(reply.status, "", "an answer without the expected keys")
-    message = text_of(answer.get("CustomerMessage")) or text_of(answer.get("ResponseDescription"))
-    return PromptAccepted(checkout, merchant, message)
+    return Accepted(checkout, merchant)
 
 
 def read_answer(reply: Reply) -> dict[str, Json] | Fault:

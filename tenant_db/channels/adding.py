@@ -75,7 +75,7 @@ async def add_channel(
         session, NewProviderAccount(PROVIDER, new.name, new.environment.value, [Currency.KES])
     )
     channel = await _write(session, new, account)
-    secrets = {
+    secrets: dict[str, str] = {
         **_keys(new.keys),
         SecretName.HOOK_TOKEN: hooks.stk,
         SecretName.CONFIRMATION_TOKEN: hooks.confirmation,
@@ -134,7 +134,7 @@ async def _write(session: TenantSession, new: NewChannel, account: ProviderAccou
     return await session.get_one(Channel, id_)
 
 
-def _keys(keys: rules.MpesaKeys) -> dict[SecretName, str]:
+def _keys(keys: rules.MpesaKeys) -> dict[str, str]:
     return {
         SecretName.CONSUMER_KEY: keys.consumer_key,
         SecretName.CONSUMER_SECRET: keys.consumer_secret,

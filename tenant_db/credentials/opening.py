@@ -11,7 +11,6 @@ from tenancy.audit import Actor, record_audit
 from tenancy.keyring import Keyring, Place
 from tenancy.sessions import TenantSession
 from tenant_db.credentials.models import ProviderAccount, SealedSecret
-from tenant_db.credentials.names import SecretName
 from tenant_db.credentials.sealing import COLUMN, TABLE
 
 
@@ -21,7 +20,7 @@ class OpenedSecrets:
 
     version: int
     """The account's `secrets_version`: what is proven of these secrets is recorded with it."""
-    by_name: Mapping[SecretName, str] = field(repr=False)
+    by_name: Mapping[str, str] = field(repr=False)
 
 
 async def open_secrets(
@@ -45,7 +44,7 @@ async def open_secrets(
     opened = {}
     for row in rows:
         secret = await keyring.open(session.tenant_id, Place(TABLE, COLUMN, row.id), row.sealed)
-        opened[SecretName(row.name)] = secret.reveal()
+        opened[row.name] = secret.reveal()
     subject = outside(Kind.PROVIDER_ACCOUNT, account_id)
     record_audit(session, actor, "open_secrets", subject=subject, details={"purpose": purpose})
     return OpenedSecrets(rows[0].secrets_version, opened)

@@ -12,14 +12,13 @@ from core.ids import new_id
 from tenancy.keyring import Keyring, Place
 from tenancy.sessions import TenantSession
 from tenant_db.credentials.models import SealedSecret
-from tenant_db.credentials.names import SecretName
 
 TABLE: Final = SealedSecret.__tablename__
 COLUMN: Final = "sealed"
 
 
 async def seal_secrets(
-    session: TenantSession, keyring: Keyring, account_id: UUID, secrets: Mapping[SecretName, str]
+    session: TenantSession, keyring: Keyring, account_id: UUID, secrets: Mapping[str, str]
 ) -> None:
     """Write secrets of one provider account, each in place of the one of its name.
 
@@ -33,14 +32,14 @@ async def seal_secrets(
     rows = []
     for name, secret in sorted(secrets.items()):
         # A secret keeps its row: the row's id is part of what it is bound to.
-        row_id = known.get(name.value) or new_id()
+        row_id = known.get(str(name)) or new_id()
         sealed = await keyring.seal(session.tenant_id, Place(TABLE, COLUMN, row_id), secret)
         rows.append(
             {
                 "id": row_id,
                 "created_at": utc_now(),
                 "provider_account_id": account_id,
-                "name": name.value,
+                "name": str(name),
                 "sealed": sealed,
             }
         )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.payments.ending import expire_unsent
 from tenant_db.payments.locking import lock_payment
@@ -25,7 +26,10 @@ class Question:
     """A payment to ask the provider about."""
 
     payment_id: UUID
+    account_id: UUID
     provider_reference: str
+    request_reference: str | None
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +83,10 @@ async def question_of(session: TenantSession, payment_id: UUID) -> Question | No
 def _question(payment: Payment) -> Question | None:
     if payment.provider_reference is None:
         return None
-    return Question(payment.id, payment.provider_reference)
+    return Question(
+        payment.id,
+        payment.provider_account_id,
+        payment.provider_reference,
+        payment.request_reference,
+        payment.amount,
+    )

@@ -18,9 +18,9 @@ from starlette.applications import Starlette
 from core.clock import utc_now
 from core.ids import new_id
 from core.tenant import TenantStatus
+from integrations.account import Outside
 from integrations.http import open_client
 from integrations.mpesa.tokens import ProcessTokens
-from integrations.registry import Outside
 from integrations.sandbox import demo
 from integrations.sandbox.settings import SandboxSettings
 from jobs.channels import channel_handlers

@@ -8,20 +8,24 @@ import pytest
 
 from core.clock import utc_now
 from core.currency import Currency
+from core.ids import Kind, new_id, outside
 from core.money import Money
 from core.phone import Phone
 from integrations.http import Call, open_client
 from integrations.mpesa.client import MpesaClient
 from integrations.mpesa.messages import MpesaCredentials, ShortCode
 from integrations.mpesa.tokens import ProcessTokens
-from integrations.protocol import Prompt
+from integrations.protocol import Intent, Question
 from integrations.sandbox import demo
 from tests.sandbox import RunningSandbox, running_sandbox
 
 DEMO_KEYS = MpesaCredentials(demo.DEMO_CONSUMER_KEY, demo.DEMO_CONSUMER_SECRET, demo.DEMO_PASSKEY)
 PAYBILL = ShortCode.paybill(demo.DEMO_PAYBILL)
 TILL = ShortCode.till(demo.DEMO_TILL, demo.DEMO_TILL_HEAD_OFFICE)
-PROMPT = Prompt(
+PROMPT = Intent(
+    payment_id=outside(Kind.PAYMENT, new_id()),
+    tenant=outside(Kind.TENANT, new_id()),
+    attempt_key="attempt-1",
     phone=Phone.parse("+254700000001"),
     amount=Money(150_000, Currency.KES),
     reference="INV1042",
@@ -83,5 +87,9 @@ def client(make_client: MakeClient) -> MpesaClient:
     return make_client()
 
 
-def prompt_of(**changes: object) -> Prompt:
+def prompt_of(**changes: object) -> Intent:
     return replace(PROMPT, **changes)  # type: ignore[arg-type] # each test names fields of a Prompt
+
+
+def question_about(provider_reference: str) -> Question:
+    return Question(provider_reference, PROMPT.amount, PROMPT.payment_id, PROMPT.tenant)

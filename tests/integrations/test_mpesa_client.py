@@ -15,7 +15,15 @@ from integrations.mpesa.messages import ShortCode
 from integrations.mpesa.tokens import ProcessTokens
 from integrations.protocol import NotPaid, Paid
 from integrations.sandbox import demo
-from tests.integrations.conftest import DEMO_KEYS, PAYBILL, PROMPT, TILL, MakeClient, prompt_of
+from tests.integrations.conftest import (
+    DEMO_KEYS,
+    PAYBILL,
+    PROMPT,
+    TILL,
+    MakeClient,
+    prompt_of,
+    question_about,
+)
 from tests.integrations.scripted import answer, scripted_server
 from tests.sandbox import RunningSandbox
 
@@ -23,7 +31,7 @@ from tests.sandbox import RunningSandbox
 async def test_a_prompt_is_taken_once_and_its_payment_found_by_asking(
     client: MpesaClient, sandbox: RunningSandbox
 ) -> None:
-    accepted = await client.prompt(PROMPT)
+    accepted = await client.create_payment(PROMPT)
 
     await sandbox.release()
     (taken,) = (await sandbox.book())["stk"]
@@ -31,13 +39,15 @@ async def test_a_prompt_is_taken_once_and_its_payment_found_by_asking(
     assert taken["merchant_request_id"] == accepted.request_reference
     assert (taken["amount"], taken["phone"]) == (1_500, "254700000001")
     assert (taken["reference"], taken["callback_url"]) == (PROMPT.reference, PROMPT.callback_url)
-    assert await client.query(accepted.provider_reference) == Paid(amount=None, receipt=None)
+    assert await client.query_payment(question_about(accepted.provider_reference)) == Paid(
+        amount=None, receipt=None
+    )
 
 
 async def test_a_tills_money_goes_to_the_till_under_its_store_number(
     make_client: MakeClient, sandbox: RunningSandbox
 ) -> None:
-    await make_client(short_code=TILL).prompt(PROMPT)
+    await make_client(short_code=TILL).create_payment(PROMPT)
 
     await sandbox.release()
     (taken,) = (await sandbox.book())["stk"]
@@ -50,10 +60,10 @@ async def test_a_till_that_is_called_a_paybill_is_a_configuration_error(
     make_client: MakeClient, sandbox: RunningSandbox
 ) -> None:
     client = make_client(short_code=ShortCode.paybill(demo.DEMO_TILL_HEAD_OFFICE))
-    accepted = await client.prompt(PROMPT)
+    accepted = await client.create_payment(PROMPT)
     await sandbox.release()
 
-    told = await client.query(accepted.provider_reference)
+    told = await client.query_payment(question_about(accepted.provider_reference))
 
     assert isinstance(told, NotPaid)
     assert (told.code, told.reason) == ("2028", FailureReason.CONFIGURATION)
@@ -65,7 +75,7 @@ async def test_a_refused_field_is_final_and_nothing_is_taken(
     await sandbox.control_next("refused")
 
     with pytest.raises(ProviderRejected) as caught:
-        await client.prompt(PROMPT)
+        await client.create_payment(PROMPT)
 
     assert (caught.value.code, caught.value.reason) == ("400.002.02", FailureReason.PAYER_NOT_ALLOWED)
     assert (await sandbox.book())["stk"] == []
@@ -78,7 +88,7 @@ async def test_a_throttled_prompt_surely_was_not_taken(
     await sandbox.control_next(outcome)
 
     with pytest.raises(ProviderUnavailable):
-        await client.prompt(PROMPT)
+        await client.create_payment(PROMPT)
 
     assert (await sandbox.book())["stk"] == []
 
@@ -99,7 +109,7 @@ async def test_a_lost_answer_is_unknown_and_the_prompt_is_never_sent_twice(
     await sandbox.control_next(outcome)
 
     with pytest.raises(OutcomeUnknown) as caught:
-        await client.prompt(PROMPT)
+        await client.create_payment(PROMPT)
 
     assert caught.value.reference == PROMPT.reference
     assert len((await sandbox.book())["stk"]) == taken
@@ -111,9 +121,9 @@ async def test_nobody_listening_means_nothing_was_sent(make_client: MakeClient, 
     client = make_client(base_url="http://127.0.0.1:9")
 
     with pytest.raises(ProviderUnavailable):
-        await client.prompt(PROMPT)
+        await client.create_payment(PROMPT)
     with pytest.raises(ProviderUnavailable):
-        await client.query("ws_CO_1")
+        await client.query_payment(question_about("ws_CO_1"))
     with pytest.raises(ProviderUnavailable):
         await client.prove_keys()
     assert {(call.operation, call.outcome, call.status) for call in calls} == {("token", "unavailable", None)}
@@ -129,7 +139,7 @@ async def test_nobody_listening_means_nothing_was_sent(make_client: MakeClient, 
 async def test_a_200_may_carry_a_refusal(make_client: MakeClient, reply: Response) -> None:
     async with scripted_server(reply) as server:
         with pytest.raises(ProviderRejected):
-            await make_client(base_url=server.url).prompt(PROMPT)
+            await make_client(base_url=server.url).create_payment(PROMPT)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +161,7 @@ async def test_what_mpesa_would_refuse_is_never_sent(
     client: MpesaClient, calls: list[Call], change: dict[str, object], code: str
 ) -> None:
     with pytest.raises(ProviderRejected) as caught:
-        await client.prompt(prompt_of(**change))
+        await client.create_payment(prompt_of(**change))
 
     assert caught.value.code == code
     assert calls == []
@@ -164,7 +174,7 @@ async def test_what_mpesa_would_refuse_is_never_sent(
 async def test_a_description_is_made_fit(
     client: MpesaClient, sandbox: RunningSandbox, description: str, sent: str
 ) -> None:
-    await client.prompt(prompt_of(description=description))
+    await client.create_payment(prompt_of(description=description))
 
     assert (await sandbox.book())["stk"][0]["description"] == sent
 
@@ -182,7 +192,7 @@ async def test_a_clock_three_hours_off_is_refused_as_configuration(
     )
 
     with pytest.raises(ProviderRejected) as caught:
-        await client.prompt(PROMPT)
+        await client.create_payment(PROMPT)
 
     assert caught.value.reason is FailureReason.CONFIGURATION
 
@@ -193,8 +203,8 @@ KEYS = (demo.DEMO_CONSUMER_KEY, demo.DEMO_CONSUMER_SECRET, demo.DEMO_PASSKEY)
 async def test_a_call_is_kept_without_secret_phone_or_hook_path(
     client: MpesaClient, calls: list[Call]
 ) -> None:
-    accepted = await client.prompt(prompt_of(callback_url="http://127.0.0.1:9/hooks/s3cr3t/it3m"))
-    await client.query(accepted.provider_reference)
+    accepted = await client.create_payment(prompt_of(callback_url="http://127.0.0.1:9/hooks/s3cr3t/it3m"))
+    await client.query_payment(question_about(accepted.provider_reference))
 
     kept = repr(calls)
     assert [call.operation for call in calls] == ["token", "stk_push", "stk_query"]
@@ -227,4 +237,4 @@ async def test_an_answer_without_the_expected_keys_leaves_the_outcome_unknown(
 ) -> None:
     async with scripted_server(reply) as server:
         with pytest.raises(OutcomeUnknown):
-            await make_client(base_url=server.url).prompt(PROMPT)
+            await make_client(base_url=server.url).create_payment(PROMPT)

@@ -20,7 +20,8 @@ from integrations.mpesa.events import (
     read_stk_result,
     refuse_validation,
 )
-from integrations.protocol import C2BConfirmation, NotPaid, Paid, StkResult
+from integrations.mpesa.told import C2BConfirmation, StkResult
+from integrations.protocol import NotPaid, Paid
 
 PAID = b"""{"Body":{"stkCallback":{"MerchantRequestID":"1111-aaaa-0001",
  "CheckoutRequestID":"ws_CO_21112026103001000700000001","ResultCode":0,

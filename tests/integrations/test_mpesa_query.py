@@ -6,7 +6,7 @@ from integrations.mpesa.client import MpesaClient
 from integrations.protocol import NotPaid, StillPending
 from integrations.sandbox.outcomes import RESULTS
 from integrations.sandbox.refusals import Dropped
-from tests.integrations.conftest import PROMPT, MakeClient
+from tests.integrations.conftest import PROMPT, MakeClient, question_about
 from tests.integrations.scripted import answer, scripted_server
 from tests.sandbox import RunningSandbox
 
@@ -16,10 +16,10 @@ async def test_each_documented_failure_is_told_for_sure_by_a_query(
     client: MpesaClient, sandbox: RunningSandbox, outcome: str
 ) -> None:
     await sandbox.control_next(outcome)
-    accepted = await client.prompt(PROMPT)
+    accepted = await client.create_payment(PROMPT)
     await sandbox.release()
 
-    told = await client.query(accepted.provider_reference)
+    told = await client.query_payment(question_about(accepted.provider_reference))
 
     assert isinstance(told, NotPaid)
     assert told.code == RESULTS[outcome][0]
@@ -32,9 +32,9 @@ async def test_a_prompt_that_is_not_decided_is_still_pending(
     client: MpesaClient, sandbox: RunningSandbox, outcome: str
 ) -> None:
     await sandbox.control_next(outcome)
-    accepted = await client.prompt(PROMPT)
+    accepted = await client.create_payment(PROMPT)
 
-    assert await client.query(accepted.provider_reference) == StillPending()
+    assert await client.query_payment(question_about(accepted.provider_reference)) == StillPending()
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,14 @@ async def test_a_query_without_an_answer_says_nothing_about_the_payment(
 ) -> None:
     async with scripted_server(reply) as server:
         with pytest.raises(ProviderUnavailable):
-            await make_client(base_url=server.url).query("ws_CO_1")
+            await make_client(base_url=server.url).query_payment(question_about("ws_CO_1"))
 
 
 async def test_a_query_without_an_answer_tells_no_phone(make_client: MakeClient) -> None:
     async with scripted_server(Dropped()) as server:
         with pytest.raises(ProviderUnavailable) as failure:
-            await make_client(base_url=server.url).query("ws_CO_21112026103001000700000001")
+            await make_client(base_url=server.url).query_payment(
+                question_about("ws_CO_21112026103001000700000001")
+            )
 
     assert "700000001" not in failure.value.message

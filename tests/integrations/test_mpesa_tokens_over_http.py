@@ -31,7 +31,7 @@ async def test_without_a_token_nothing_was_sent(make_client: MakeClient, token: 
         server.token = token
 
         with pytest.raises(ProviderUnavailable):
-            await make_client(base_url=server.url).prompt(PROMPT)
+            await make_client(base_url=server.url).create_payment(PROMPT)
 
         assert [path for path, _ in server.received] == ["/oauth/v1/generate"]
 
@@ -40,10 +40,10 @@ async def test_a_token_that_another_process_ended_is_renewed_once(
     make_client: MakeClient, sandbox: RunningSandbox, calls: list[Call]
 ) -> None:
     first, second = make_client(), make_client()
-    await first.prompt(PROMPT)
-    await second.prompt(prompt_of(reference="INV1043"))
+    await first.create_payment(PROMPT)
+    await second.create_payment(prompt_of(reference="INV1043"))
 
-    await first.prompt(prompt_of(reference="INV1044"))
+    await first.create_payment(prompt_of(reference="INV1044"))
 
     references = [taken["reference"] for taken in (await sandbox.book())["stk"]]
     assert references == ["INV1042", "INV1043", "INV1044"]
@@ -63,10 +63,10 @@ async def test_a_token_that_another_process_ended_is_renewed_once(
 async def test_every_shape_of_the_token_error_leads_to_one_renewal(
     client: MpesaClient, sandbox: RunningSandbox, status: int, code: str, message: str
 ) -> None:
-    await client.prompt(PROMPT)
+    await client.create_payment(PROMPT)
     await sandbox.control("mpesa/tokens", error={"status": status, "code": code, "message": message})
 
-    await client.prompt(prompt_of(reference="INV1043"))
+    await client.create_payment(prompt_of(reference="INV1043"))
 
     assert len((await sandbox.book())["stk"]) == 2
 
@@ -75,7 +75,7 @@ async def test_a_token_refused_twice_is_given_up(make_client: MakeClient) -> Non
     refusal = answer(401, {"errorCode": "401.003.01", "errorMessage": "Invalid Access Token"})
     async with scripted_server(refusal) as server:
         with pytest.raises(ProviderUnavailable):
-            await make_client(base_url=server.url).prompt(PROMPT)
+            await make_client(base_url=server.url).create_payment(PROMPT)
 
         paths = [path.rpartition("/")[2] for path, _ in server.received]
         assert paths == ["generate", "processrequest", "generate", "processrequest"]
@@ -86,7 +86,7 @@ async def test_prompts_at_the_same_time_share_one_token(
 ) -> None:
     prompts = [prompt_of(reference=f"INV{number}") for number in range(20)]
 
-    await asyncio.gather(*(client.prompt(prompt) for prompt in prompts))
+    await asyncio.gather(*(client.create_payment(prompt) for prompt in prompts))
 
     assert len((await sandbox.book())["stk"]) == 20
     assert [call.operation for call in calls].count("token") == 1

@@ -4,9 +4,10 @@ import httpx
 import pytest
 
 from core.clock import utc_now
+from integrations.account import Account, NotConfigured, Outside
 from integrations.http import ignore_call
 from integrations.mpesa.tokens import ProcessTokens
-from integrations.registry import Account, NotConfigured, Outside, collector_for
+from integrations.registry import adapter_for
 from integrations.sandbox import demo
 from tests.integrations.conftest import PROMPT
 from tests.sandbox import RunningSandbox
@@ -39,10 +40,10 @@ def account(sandbox: RunningSandbox) -> Account:
 async def test_an_account_becomes_an_adapter_that_collects(
     account: Account, outside: Outside, sandbox: RunningSandbox
 ) -> None:
-    collector = collector_for(account, outside, ignore_call)
+    collector = adapter_for(account, outside, ignore_call)
 
     await collector.prove_keys()
-    await collector.prompt(PROMPT)
+    await collector.create_payment(PROMPT)
 
     assert (await sandbox.book())["stk"][0]["party_b"] == demo.DEMO_TILL
 
@@ -62,7 +63,7 @@ def test_what_is_missing_is_named(
     incomplete = replace(account, **change)  # type: ignore[arg-type] # fields of an Account
 
     with pytest.raises(NotConfigured, match=missing):
-        collector_for(incomplete, outside, ignore_call)
+        adapter_for(incomplete, outside, ignore_call)
 
 
 def test_an_account_prints_no_secret(account: Account) -> None:

@@ -12,7 +12,7 @@ from integrations.mpesa.messages import MpesaCredentials, ShortCode
 from integrations.protocol import NotPaid, Paid
 from integrations.sandbox import demo
 from integrations.sandbox.settings import SandboxSettings
-from tests.integrations.conftest import TILL, MakeClient, prompt_of
+from tests.integrations.conftest import TILL, MakeClient, prompt_of, question_about
 from tests.integrations.scripted import Scripted, answer, scripted_server
 from tests.sandbox import RunningSandbox, running_sandbox
 
@@ -35,7 +35,7 @@ def to(listener: Scripted) -> Any:  # noqa: ANN401 - a Prompt
 async def test_a_paid_prompt_is_told_once_in_the_sheets_own_shape(
     client: MpesaClient, sandbox: RunningSandbox, listener: Scripted
 ) -> None:
-    accepted = await client.prompt(to(listener))
+    accepted = await client.create_payment(to(listener))
 
     (body,) = await listener.messages(1)
     told = body["Body"]["stkCallback"]
@@ -59,7 +59,7 @@ async def test_a_failure_names_only_its_code(
     client: MpesaClient, sandbox: RunningSandbox, listener: Scripted
 ) -> None:
     await sandbox.control_next("cancelled")
-    await client.prompt(to(listener))
+    await client.create_payment(to(listener))
 
     (body,) = await listener.messages(1)
     assert set(body["Body"]["stkCallback"]) == {
@@ -76,7 +76,7 @@ async def test_a_duplicate_callback_is_the_same_twice(
     client: MpesaClient, sandbox: RunningSandbox, listener: Scripted
 ) -> None:
     await sandbox.control_next("duplicate_callback")
-    await client.prompt(to(listener))
+    await client.create_payment(to(listener))
 
     first, second = await listener.messages(2)
     assert first == second
@@ -87,7 +87,7 @@ async def test_a_contradicting_callback_tells_the_truth_first(
     client: MpesaClient, sandbox: RunningSandbox, listener: Scripted
 ) -> None:
     await sandbox.control_next("contradicting_callback")
-    await client.prompt(to(listener))
+    await client.create_payment(to(listener))
 
     truth, lie = await verdicts(listener, 2)
     assert isinstance(truth, Paid)
@@ -98,7 +98,7 @@ async def test_a_tampered_amount_is_not_what_was_paid(
     client: MpesaClient, sandbox: RunningSandbox, listener: Scripted
 ) -> None:
     await sandbox.control_next("tampered_amount")
-    await client.prompt(to(listener))
+    await client.create_payment(to(listener))
 
     (told,) = await verdicts(listener, 1)
     assert isinstance(told, Paid)
@@ -114,14 +114,14 @@ async def test_a_callback_is_kept_back_until_its_release(
     client: MpesaClient, sandbox: RunningSandbox, listener: Scripted, outcome: str
 ) -> None:
     await sandbox.control_next(outcome)
-    accepted = await client.prompt(to(listener))
+    accepted = await client.create_payment(to(listener))
     assert listener.received == []
 
     told = await sandbox.release(reference="INV1042")
 
     assert told["told"] == {accepted.provider_reference: ["callback 0: 200"]}
     assert isinstance((await verdicts(listener, 1))[0], Paid)
-    assert await client.query(accepted.provider_reference) == Paid()
+    assert await client.query_payment(question_about(accepted.provider_reference)) == Paid()
     await sandbox.release()
     assert len(listener.received) == 1
 
@@ -141,7 +141,7 @@ async def test_a_prompts_payment_is_also_confirmed_under_the_same_receipt(
 ) -> None:
     await register_urls(client, listener)
     await sandbox.control_next({"kind": "success", "c2b": c2b})
-    await client.prompt(to(listener))
+    await client.create_payment(to(listener))
     await sandbox.release()
 
     assert [path for path, _ in listener.received] == order
@@ -157,7 +157,7 @@ async def test_a_tills_confirmation_names_no_reference(
 ) -> None:
     client = make_client(short_code=TILL)
     await register_urls(client, listener)
-    await client.prompt(to(listener))
+    await client.create_payment(to(listener))
     await sandbox.release()
 
     (body,) = await listener.messages(1, "/c")
@@ -229,7 +229,7 @@ async def test_planned_outcomes_go_to_the_phones_they_are_for(
     await sandbox.control_next("wrong_pin", phone="254711111111")
     await sandbox.control_next("cancelled", "unreachable", short_code=demo.DEMO_PAYBILL)
     for number in range(3):
-        await client.prompt(prompt_of(reference=f"INV{number}"))
+        await client.create_payment(prompt_of(reference=f"INV{number}"))
     await sandbox.release()
 
     book = await sandbox.book()
@@ -245,11 +245,11 @@ async def test_a_restart_forgets_nothing_that_was_taken_or_paid(
         await first.register_app("key", "secret", {"code": "600000", "passkey": "word"})
         client = make_client(base_url=first.mpesa_url)
         await register_urls(client, listener)
-        await client.prompt(prompt_of(reference="PAID"))
+        await client.create_payment(prompt_of(reference="PAID"))
         await first.release()
         await first.control_next("withheld_callback", {"kind": "success", "delay_s": 3_600, "c2b": "never"})
-        await client.prompt(prompt_of(reference="HELD"))
-        await client.prompt(prompt_of(reference="OPEN", callback_url=f"{listener.url}/stk/a/b"))
+        await client.create_payment(prompt_of(reference="HELD"))
+        await client.create_payment(prompt_of(reference="OPEN", callback_url=f"{listener.url}/stk/a/b"))
         before = await first.book()
         assert [paid["reference"] for paid in before["paid"]] == ["PAID", "HELD"]
     with settings.book_path.open("a") as file:  # type: ignore[union-attr] # it was given above

@@ -15,9 +15,9 @@ import redis.asyncio
 from sqlalchemy import select
 
 from core.ids import new_id, parse
+from integrations.account import Outside
 from integrations.http import open_client
 from integrations.mpesa.tokens import ProcessTokens
-from integrations.registry import Outside
 from jobs.run import Runner
 from jobs.work import Handler, by_kind
 from owner_db.tenants.servers import Servers

@@ -90,7 +90,7 @@ async def test_a_channel_is_added_as_a_draft_whose_callbacks_find_it(
         )
     async with owner.reading() as session:
         endpoints = {row.token_hash: row for row in await session.scalars(select(HookEndpoint))}
-    tokens = {name.value: secret for name, secret in secrets.by_name.items() if "token" in name}
+    tokens = {name: secret for name, secret in secrets.by_name.items() if "token" in name}
     purposes = {name: endpoints[sha256(token.encode()).digest()] for name, token in tokens.items()}
     assert {name: row.purpose for name, row in purposes.items()} == {
         "hook_token": "stk",

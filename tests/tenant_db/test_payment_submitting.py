@@ -125,7 +125,13 @@ async def test_an_open_payment_is_asked_for_on_its_ladder(tenant: Tenant) -> Non
     first = await take(tenant, payment, timedelta(seconds=10))
     later = await take(tenant, payment, timedelta(seconds=100))
 
-    assert first.question == polling.Question(payment.id, checkout_id(payment))
+    assert first.question == polling.Question(
+        payment.id,
+        payment.provider_account_id,
+        checkout_id(payment),
+        payment.request_reference,
+        payment.amount,
+    )
     assert first.next_at == submitted_at + timedelta(seconds=20)
     assert later.next_at == submitted_at + timedelta(seconds=300)
 

@@ -1,0 +1,154 @@
+"""Sends a provider's webhooks: signed, again if they are refused, and as wrongly as was planned."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import httpx
+
+from integrations.sandbox.accounts import Account, Accounts
+from integrations.sandbox.clockwork import Clockwork
+from integrations.sandbox.journal import Journal
+from integrations.sandbox.plans import Plan
+from integrations.sandbox.records import Records
+from integrations.sandbox.settings import SandboxSettings
+
+FORGED: Final = ("tampered", "wrong_currency")
+KEPT: Final = ("withheld", "never")
+
+
+@dataclass(slots=True)
+class Message:
+    """One webhook, from when it is due until it is told."""
+
+    id: str
+    """Unique in the provider: its event id, or an invented one."""
+    key: str
+    """The account's secret key."""
+    subject: str
+    """The provider's reference of what it tells of: releases name it."""
+    body: dict[str, Any]
+    """The truth; what is forged is forged on the way."""
+    way: str = "normal"
+    delay_s: float = 0.0
+    state: str = "due"
+    """`due`, `kept` until a release, `told`, or `refused` by every try."""
+    told: list[str] = field(default_factory=list)
+    """How each try was answered: `normal: 200`, `tampered: 400`, `normal: ConnectError`."""
+
+
+class Wire(Protocol):
+    """What differs between providers."""
+
+    def write(self, body: dict[str, Any]) -> bytes:
+        """The bytes that are signed and sent."""
+        ...
+
+    def sign(self, account: Account, body: bytes) -> dict[str, str]:
+        """The headers of one try; called anew for each."""
+        ...
+
+    def forge(self, body: dict[str, Any], way: str) -> dict[str, Any]:
+        """A changed copy: `tampered` (another amount), `wrong_currency`, or `contradicting`.
+
+        A contradiction is a message of its own: with its own id, where messages have one.
+        """
+        ...
+
+
+def compact_json(body: dict[str, Any]) -> bytes:
+    """For `Wire.write` where amounts are whole numbers."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Webhooks:
+    """The messages of one provider's sandbox."""
+
+    def __init__(
+        self,
+        provider: str,
+        wire: Wire,
+        accounts: Accounts,
+        *,
+        settings: SandboxSettings,
+        journal: Journal,
+        http: httpx.AsyncClient,
+    ) -> None:
+        self._wire = wire
+        self._accounts = accounts
+        self._settings = settings
+        self._http = http
+        self._clockwork = Clockwork()
+        self.messages = Records(journal, f"{provider}.webhook", Message)
+
+    async def tell(self, message: Message, plan: Plan) -> None:
+        """Send it as planned; returns at once, but where it is to arrive before the response."""
+        message.way = plan.webhook
+        message.delay_s = plan.webhook_delay_s if plan.webhook == "late" else 0.0
+        message.state = "kept" if plan.webhook in KEPT else "due"
+        self.messages.save(message)
+        if message.state == "due":
+            task = self._clockwork.start(message.id, message.delay_s, lambda: self._send(message))
+            if plan.webhook == "before_response":
+                await task
+
+    async def release(self, subject: str | None = None) -> dict[str, list[str]]:
+        """Send now, truly, what is late, withheld, lost, forged or refused; of one subject, or of all."""
+        chosen = [message for message in self.messages if subject in (None, message.subject)]
+        for message in chosen:
+            await self._clockwork.hurry(message.id)
+            if message.state != "told" or message.way in (*FORGED, "bad_signature"):
+                message.way = "normal"
+                await self._send(message)
+        return {message.id: message.told for message in chosen}
+
+    def resume(self) -> None:
+        """Go on with what a restart cut off."""
+        for message in self.messages:
+            if message.state == "due":
+                self._start(message)
+
+    async def stop(self) -> None:
+        await self._clockwork.stop()
+
+    def _start(self, message: Message) -> None:
+        self._clockwork.start(message.id, message.delay_s, lambda: self._send(message))
+
+    async def _send(self, message: Message) -> None:
+        way = message.way
+        is_told = await self._deliver(
+            message, self._wire.forge(message.body, way) if way in FORGED else message.body
+        )
+        if way == "twice":
+            await self._deliver(message, message.body)
+        if way == "contradicting":
+            await self._deliver(message, self._wire.forge(message.body, way))
+        message.state = "told" if is_told else "refused"
+        self.messages.save(message)
+
+    async def _deliver(self, message: Message, body: dict[str, Any]) -> bool:
+        """Until it is taken, a few times; what is badly signed once."""
+        pauses = () if message.way == "bad_signature" else self._settings.webhook_retries_s
+        for pause_s in (*pauses, None):
+            answer = await self._post(message, body)
+            message.told.append(f"{message.way}: {answer}")
+            self.messages.save(message)
+            if answer.startswith("2"):
+                return True
+            if pause_s is not None:
+                await self._clockwork.pause(pause_s)
+        return False
+
+    async def _post(self, message: Message, body: dict[str, Any]) -> str:
+        account = self._accounts.get(message.key)
+        if account is None or not account.webhook_url:
+            return "no URL registered"
+        content = self._wire.write(body)
+        # A signature over other bytes is as wrong as one under another key.
+        signed = content + b" " if message.way == "bad_signature" else content
+        headers = {"content-type": "application/json", **self._wire.sign(account, signed)}
+        try:
+            response = await self._http.post(account.webhook_url, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            return type(error).__name__
+        return str(response.status_code)
