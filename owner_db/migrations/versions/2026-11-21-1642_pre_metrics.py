@@ -1,0 +1,12 @@
+"""Payment figures of all tenants, by day."""
+
+from alembic import op
+
+revision = "20261121_1642"
+down_revision = "20261121_1641"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")

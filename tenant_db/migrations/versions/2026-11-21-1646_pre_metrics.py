@@ -1,0 +1,12 @@
+"""What charts of payments are drawn from."""
+
+from alembic import op
+
+revision = "20261121_1646"
+down_revision = "20261121_1645"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
