@@ -35,6 +35,27 @@ class RunningSandbox:
         assert response.status_code == 200, answer
         return answer
 
+    def url_of(self, provider: str) -> str:
+        """The base URL for an adapter: `url_of("stripe")`."""
+        return f"{self.url}/{provider}"
+
+    async def plan(self, provider: str, *outcomes: str | dict[str, Any], **which: object) -> None:
+        """Plan the next calls of an account, one outcome each: `plan("stripe", "card_declined", key=…)`."""
+        await self.control(f"{provider}/next", outcomes=list(outcomes), **which)
+
+    async def register_webhook(self, provider: str, **account: object) -> None:
+        """Know an account, and where its webhooks go: `key`, `details`, `url`, `secret`."""
+        await self.control(f"{provider}/webhook", **account)
+
+    async def release_webhooks(self, provider: str, **which: str) -> dict[str, Any]:
+        """Tell now, and truly, what is late, withheld, lost or was forged; returns when it was told."""
+        return await self.control(f"{provider}/release", **which)
+
+    async def book_of(self, provider: str) -> dict[str, Any]:
+        """What was `paid` and `refunded`, the `webhooks` and how they were answered, what is `planned`."""
+        book: dict[str, Any] = (await self.http.get(f"/_control/{provider}/book")).json()
+        return book
+
     async def control_next(
         self, *outcomes: str | dict[str, Any], short_code: str | None = None, phone: str | None = None
     ) -> None:

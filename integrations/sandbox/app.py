@@ -1,8 +1,9 @@
 """Puts the sandbox together."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from html import escape
+from typing import Final
 
 import httpx
 from starlette.applications import Starlette
@@ -19,7 +20,10 @@ from integrations.sandbox.journal import Journal
 from integrations.sandbox.mailbox import PAGE, Mailbox
 from integrations.sandbox.outcomes import RESULTS, WAYS
 from integrations.sandbox.payer import Payers
+from integrations.sandbox.provider import Ground, ProviderSandbox
 from integrations.sandbox.settings import SandboxSettings
+
+PROVIDERS: Final[tuple[Callable[[Ground], ProviderSandbox], ...]] = ()
 
 
 def create_sandbox(settings: SandboxSettings) -> Starlette:
@@ -33,7 +37,9 @@ def create_sandbox(settings: SandboxSettings) -> Starlette:
         routes=[
             Route("/", sandbox.show_home),
             *sandbox.mailbox.routes(),
+            *(Mount(f"/_control/{each.code}", routes=each.controls()) for each in sandbox.providers),
             Mount("/_control", routes=sandbox.control.routes()),
+            *(Mount(f"/{each.code}", routes=each.routes()) for each in sandbox.providers),
             Mount("/mpesa", routes=sandbox.daraja.routes()),
         ],
         lifespan=sandbox.lifespan,
@@ -49,6 +55,8 @@ class _Sandbox:
         self._apps, self._book = Apps(self._journal), Book(self._journal)
         self._http = httpx.AsyncClient(timeout=settings.callback_timeout_s, trust_env=False)
         self._payers = Payers(settings, self._book, self._http)
+        ground = Ground(settings, self._journal, self._http)
+        self.providers = [build(ground) for build in PROVIDERS]
         self.daraja = Daraja(settings, self._apps, self._book, self._payers)
         self.control = Control(
             settings=settings,
@@ -57,6 +65,7 @@ class _Sandbox:
             payers=self._payers,
             daraja=self.daraja,
             journal=self._journal,
+            others=self.providers,
         )
         self.mailbox = Mailbox(settings.clock, settings.messages_max)
 
@@ -68,20 +77,25 @@ class _Sandbox:
         if self._settings.mail_port is not None:
             await self.mailbox.open(self._settings.mail_host, self._settings.mail_port)
         self._payers.resume()
+        for each in self.providers:
+            each.load(records)
         yield
+        for each in self.providers:
+            await each.stop()
         await self._payers.stop()
         await self.mailbox.close()
         await self._http.aclose()
         self._journal.close()
 
     async def show_home(self, _: Request) -> Response:
-        return HTMLResponse(home_page(self.mailbox.port))
+        return HTMLResponse(home_page(self.mailbox.port, self.providers))
 
 
-def home_page(mail_port: int | None) -> str:
+def home_page(mail_port: int | None, others: Sequence[ProviderSandbox]) -> str:
     """What is there, for a developer who opens the sandbox in a browser."""
     results = ", ".join(f"<code>{escape(name)}</code>" for name in RESULTS)
     ways = ", ".join(f"<code>{escape(name)}</code>" for name in WAYS)
+    own = "".join(each.home() for each in others)
     mail = "takes no mail" if mail_port is None else f"takes mail by SMTP on port {mail_port}"
     body = f"""<h1>Hazina's sandbox</h1>
 <p>It stands in for the payment providers. No money moves here.</p>
@@ -92,6 +106,7 @@ def home_page(mail_port: int | None) -> str:
 till <code>{demo.DEMO_TILL}</code> (store number <code>{demo.DEMO_TILL_HEAD_OFFICE}</code>) are known, with
 consumer key <code>{demo.DEMO_CONSUMER_KEY}</code>, secret <code>{demo.DEMO_CONSUMER_SECRET}</code>
 and passkey <code>{demo.DEMO_PASSKEY}</code>.</li>
+{own}
 </ul>
 <h2>Controls</h2>
 <p>The next prompt is paid, unless you say otherwise:</p>
@@ -102,5 +117,10 @@ and passkey <code>{demo.DEMO_PASSKEY}</code>.</li>
 POST /_control/mpesa/c2b      {{"short_code", "amount", "phone", "reference"}}  a payment by hand
 POST /_control/mpesa/release  {{"reference"}}  tell now what is late or withheld
 POST /_control/mpesa/tokens   end every access token
-POST /_control/reset          forget everything</pre>"""
+POST /_control/reset          forget everything
+
+GET  /_control/PROVIDER/book     what was paid, given back and told
+POST /_control/PROVIDER/next     {{"outcomes", "key", "where"}}            the account's next calls
+POST /_control/PROVIDER/webhook  {{"key", "details", "url", "secret"}}     where it wants its webhooks
+POST /_control/PROVIDER/release  {{"reference"}}                         tell now</pre>"""
     return PAGE.format(title="Hazina's sandbox", body=body)

@@ -1,6 +1,6 @@
 """The control surface: what the next prompts do, and the book."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,6 +15,7 @@ from integrations.sandbox.daraja import Daraja, TokenError
 from integrations.sandbox.journal import Journal
 from integrations.sandbox.outcomes import parse_outcome
 from integrations.sandbox.payer import Payers, stamp
+from integrations.sandbox.provider import ProviderSandbox, endpoint
 from integrations.sandbox.settings import SandboxSettings
 
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -32,6 +33,7 @@ class Control:
         payers: Payers,
         daraja: Daraja,
         journal: Journal,
+        others: Sequence[ProviderSandbox],
     ) -> None:
         self._settings = settings
         self._apps = apps
@@ -39,6 +41,7 @@ class Control:
         self._payers = payers
         self._daraja = daraja
         self._journal = journal
+        self._others = others
 
     def routes(self) -> list[BaseRoute]:
         posts: dict[str, Handler] = {
@@ -50,7 +53,7 @@ class Control:
             "/reset": self.reset,
         }
         return [
-            *(Route(path, _endpoint(handler), methods=["POST"]) for path, handler in posts.items()),
+            *(Route(path, endpoint(handler), methods=["POST"]) for path, handler in posts.items()),
             Route("/mpesa/book", self.show_book, methods=["GET"]),
         ]
 
@@ -110,7 +113,10 @@ class Control:
         return {}
 
     async def reset(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Forget everything but the demo app."""
+        """Forget everything but what every sandbox knows."""
+        for each in self._others:
+            await each.stop()
+            each.reset()
         await self._payers.stop()
         self._book.reset()
         self._apps.reset()
@@ -120,25 +126,6 @@ class Control:
 
     async def show_book(self, request: Request) -> Response:
         return JSONResponse(self._book.as_json())
-
-
-def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    async def handle(request: Request) -> Response:
-        try:
-            return JSONResponse(await handler(await _object_of(request)))
-        except InvalidInput as error:
-            return JSONResponse({"error": error.message, "field": error.field}, 400)
-        except ValueError as error:
-            return JSONResponse({"error": str(error)}, 400)
-
-    return handle
-
-
-async def _object_of(request: Request) -> dict[str, Any]:
-    given = await request.json() if await request.body() else {}
-    if not isinstance(given, dict):
-        raise InvalidInput("body", "Send a JSON object.")
-    return given
 
 
 def _shillings(amount: object) -> str:

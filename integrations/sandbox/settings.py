@@ -16,6 +16,8 @@ class SandboxSettings:
     callback_timeout_s: float = 10.0
     hang_s: float = 60.0
     """How long an answer that never comes keeps its caller waiting, unless the caller gives up."""
+    webhook_retries_s: tuple[float, ...] = (0.5, 2.0, 5.0, 15.0)
+    """Pauses before a refused webhook is sent again; M-Pesa's callbacks are sent once."""
     timestamp_tolerance: timedelta = timedelta(minutes=10)
     """How far a request's Timestamp may be off; three hours, the mistake of using UTC, is too far."""
     book_path: Path | None = None

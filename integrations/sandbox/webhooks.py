@@ -1,5 +1,6 @@
 """Sends a provider's webhooks: signed, again if they are refused, and as wrongly as was planned."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -15,6 +16,7 @@ from integrations.sandbox.settings import SandboxSettings
 
 FORGED: Final = ("tampered", "wrong_currency")
 KEPT: Final = ("withheld", "never")
+NO_URL: Final = "no URL registered"
 
 
 @dataclass(slots=True)
@@ -88,7 +90,7 @@ class Webhooks:
         message.state = "kept" if plan.webhook in KEPT else "due"
         self.messages.save(message)
         if message.state == "due":
-            task = self._clockwork.start(message.id, message.delay_s, lambda: self._send(message))
+            task = self._start(message)
             if plan.webhook == "before_response":
                 await task
 
@@ -111,8 +113,8 @@ class Webhooks:
     async def stop(self) -> None:
         await self._clockwork.stop()
 
-    def _start(self, message: Message) -> None:
-        self._clockwork.start(message.id, message.delay_s, lambda: self._send(message))
+    def _start(self, message: Message) -> asyncio.Task[None]:
+        return self._clockwork.start(message.id, message.delay_s, lambda: self._send(message))
 
     async def _send(self, message: Message) -> None:
         way = message.way
@@ -135,14 +137,16 @@ class Webhooks:
             self.messages.save(message)
             if answer.startswith("2"):
                 return True
+            if answer == NO_URL:
+                return False
             if pause_s is not None:
-                await self._clockwork.pause(pause_s)
+                await asyncio.sleep(pause_s)
         return False
 
     async def _post(self, message: Message, body: dict[str, Any]) -> str:
         account = self._accounts.get(message.key)
         if account is None or not account.webhook_url:
-            return "no URL registered"
+            return NO_URL
         content = self._wire.write(body)
         # A signature over other bytes is as wrong as one under another key.
         signed = content + b" " if message.way == "bad_signature" else content
