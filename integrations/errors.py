@@ -27,6 +27,10 @@ class FailureReason(StrEnum):
     PROVIDER_BUSY = "provider_busy"
     CONFIGURATION = "configuration"
     DECLINED = "declined"
+    CARD_EXPIRED = "card_expired"
+    INCORRECT_DETAILS = "incorrect_details"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    CANCELLED_BY_MERCHANT = "cancelled_by_merchant"
 
 
 class ProviderError(Exception):

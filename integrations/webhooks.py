@@ -46,6 +46,10 @@ class PaymentTold:
 
     Amount and currency are as told; whoever settles compares them.
     """
+    tenant: str | None = None
+    """From metadata, where it carries it: another tenant's is no proof."""
+    is_live: bool | None = None
+    """Whether real money is meant; None where it does not say. It must fit the account's environment."""
 
 
 @dataclass(frozen=True, slots=True)

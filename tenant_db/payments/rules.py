@@ -85,6 +85,13 @@ class FailureReason(StrEnum):
     """The channel's keys or short code are refused; the tenant must correct them."""
     DECLINED = "declined"
     """Refused for a reason the provider does not tell."""
+    CARD_EXPIRED = "card_expired"
+    INCORRECT_DETAILS = "incorrect_details"
+    """A number, date, security code or address that the payer typed is wrong."""
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    """The payer did not prove to the bank who they are: 3-D Secure, an OTP."""
+    CANCELLED_BY_MERCHANT = "cancelled_by_merchant"
+    """The business gave the payment up."""
     NOT_SENT = "not_sent"
     """The payer was never asked: the provider was out of reach, or another attempt paid the order first."""
 
