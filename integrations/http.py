@@ -15,7 +15,8 @@ from integrations.errors import BadMessage, OutcomeUnknown, ProviderUnavailable
 from integrations.redaction import redact, redact_text
 from integrations.wire_json import Json, read_json, write_json
 
-TIMEOUT: Final = httpx.Timeout(connect=5, read=30, write=10, pool=2)
+TIMEOUT: Final = httpx.Timeout(connect=5, read=45, write=10, pool=2)
+"""A call's own deadline ends its reading sooner."""
 LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=20)
 DEADLINE_S: Final = 35.0
 """Of one whole call: a server that drips its answer would outlive any read timeout, and the job."""

@@ -63,6 +63,8 @@ class Paid:
     """The provider's name of the money, unique in the account: M-Pesa receipt, `ch_…`, transaction id."""
     fee: Money | None = None
     """What the provider keeps, where it says."""
+    excess: Money | None = None
+    """Paid above the question's amount, which alone is credited: to be given back."""
 
 
 @dataclass(frozen=True, slots=True)

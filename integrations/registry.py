@@ -7,6 +7,7 @@ from typing import Final
 
 from core.collecting import Feature
 from integrations.account import Account, Integration, NotConfigured, Outside
+from integrations.flutterwave.building import FLUTTERWAVE
 from integrations.http import CallLog
 from integrations.mpesa.client import MpesaClient
 from integrations.mpesa.messages import MpesaCredentials, MpesaPaths, ShortCode
@@ -65,4 +66,5 @@ def mpesa_client(account: Account, outside: Outside, log: CallLog) -> MpesaClien
 
 BUILT_IN: Final = (
     Integration("mpesa", frozenset({Feature.COLLECT, Feature.QUERY, Feature.WEBHOOK}), mpesa_client),
+    FLUTTERWAVE,
 )
