@@ -38,6 +38,9 @@ class Intent:
     """Of this attempt alone, with an unguessable part; never logged. M-Pesa only."""
     return_url: str | None = None
     """Where a payer who was sent away comes back to. Coming back proves nothing."""
+    sent_at: datetime | None = None
+    """When this attempt was last sent; None while it never was, or where nobody knows. A provider that
+    may take a while to know a new reference is not believed earlier when it says it knows none."""
 
 
 @dataclass(frozen=True, slots=True)
