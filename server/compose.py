@@ -23,6 +23,7 @@ from owner_db.tenants.servers import Servers
 from owner_db.users.principals import OwnerPrincipals
 from owner_db.users.signing_keys import load_signing_keys
 from server.settings import Settings, required
+from tenancy.circuits import Circuits
 from tenancy.context import Services
 from tenancy.directory import CachedDirectory
 from tenancy.engines import TenantEngines, Tenants
@@ -129,6 +130,7 @@ def _services(on: _Connected) -> Services:
         tokens=TokenIssuer(partial(load_signing_keys, owner, keyring, utc_now), settings.base_url, utc_now),
         policy=settings.policy,
         clock=utc_now,
+        circuits=Circuits(on.client, utc_now),
         tenant_changed=tenant_changed,
     )
 

@@ -14,6 +14,7 @@ from tenancy.roles import Scope
 from tenancy.sessions import OwnerDatabase, Tenant
 
 if TYPE_CHECKING:
+    from tenancy.circuits import Circuits
     from tenancy.engines import Tenants
     from tenancy.feed import Feed
     from tenancy.keyring import Keyring
@@ -78,6 +79,7 @@ class Services:
     tokens: "TokenIssuer"
     policy: Policy
     clock: Clock
+    circuits: "Circuits"
     tenant_changed: Callable[[UUID], Awaitable[None]] = _told_nobody
     """Tells every process and subscriber that a tenant's registry row has changed; after the commit."""
     _shared: dict[Hashable, Closing] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from core.ids import new_id
 from owner_db.tenants.directory import load_tenant, mark_dirty
 from owner_db.tenants.servers import Servers
 from server.embedded_roles import OWNER_ROLE
+from tenancy.circuits import Circuits
 from tenancy.context import Services
 from tenancy.directory import CachedDirectory
 from tenancy.engines import TenantEngines, Tenants
@@ -184,6 +185,7 @@ async def services(  # noqa: PLR0917 - pytest passes fixtures by name
         tokens=tokens,
         policy=Policy(),
         clock=utc_now,
+        circuits=Circuits(redis_client, utc_now),
     )
     yield made
     await made.close()

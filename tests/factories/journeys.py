@@ -35,6 +35,7 @@ from owner_db.catalog.seeding import ensure_catalog
 from owner_db.tenants.hooks import register_endpoint
 from server.hooks import Hooks
 from server.settings import Network
+from tenancy.circuits import Circuits
 from tenancy.columns import OutboxColumns
 from tenancy.context import Services
 from tenancy.engines import TenantEngines, Tenants
@@ -282,6 +283,7 @@ def _services(
         tokens=nothing,
         policy=Policy(),
         clock=clock,
+        circuits=Circuits(client, clock),
     )
 
 

@@ -156,7 +156,7 @@ async def services(
     engines = TenantEngines(24)
     tenants = Tenants(registry, engines, signals)
     nothing = cast("Any", None)
-    yield Services(owner, tenants, nothing, nothing, nothing, nothing, Policy(), clock)
+    yield Services(owner, tenants, nothing, nothing, nothing, nothing, Policy(), clock, nothing)
     await engines.close()
 
 

@@ -105,5 +105,6 @@ def reapers_services(registry: Registry) -> Services:
         tokens=nothing,
         policy=Policy(),
         clock=lambda: utc_now() + UNUSED_AFTER,
+        circuits=nothing,
         tenant_changed=registry.invalidate,
     )
