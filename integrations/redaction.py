@@ -16,9 +16,15 @@ SECRET_KEYS: Final = frozenset(
         "secret",
         "token",
         "apikey",
+        "access_code",
     }
 )
-PERSONAL_KEYS: Final = frozenset({"firstname", "middlename", "lastname"})
+PERSONAL_KEYS: Final = frozenset(
+    {
+        *("firstname", "middlename", "lastname", "accountname", "email", "ipaddress"),
+        *("otp", "pin", "birthday", "address"),
+    }
+)
 TEXT_CHARACTERS_MAX: Final = 300
 ITEMS_MAX: Final = 50
 DEPTH_MAX: Final = 8
@@ -26,6 +32,9 @@ DEPTH_MAX: Final = 8
 _PHONE: Final = re.compile(r"(?<![\d.])(\+?254[17])\d{5}(\d{3})(?!\d)")
 # M-Pesa's CheckoutRequestID ends in the payer's number without its country.
 _REQUEST_ID: Final = re.compile(r"(ws_CO_\d+)([17])\d{5}(\d{3})\b")
+_EMAIL: Final = re.compile(r"[\w.+-]{1,64}@([\w-]{1,63}\.)+[a-z]{2,24}", re.IGNORECASE)
+_LOCAL_PHONE: Final = re.compile(r"0\d{6}(\d{3})")
+"""Written so only under the name of a phone: elsewhere it may be any number."""
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 
@@ -51,7 +60,7 @@ def redact(value: Json, depth: int = 0) -> Json:
 def redact_text(text: str) -> str:
     """Mask phone numbers and the paths of URLs; cut what is long or can't be stored."""
     printable = "".join(character if character.isprintable() else " " for character in text)
-    masked = _URL.sub(_without_path, printable)
+    masked = _EMAIL.sub("<e-mail>", _URL.sub(_without_path, printable))
     masked = _PHONE.sub(r"\1*****\2", _REQUEST_ID.sub(r"\1\2*****\3", masked))
     return masked if len(masked) <= TEXT_CHARACTERS_MAX else f"{masked[:TEXT_CHARACTERS_MAX]}…"
 
@@ -62,6 +71,8 @@ def _redact_entry(key: str, value: Json, depth: int) -> Json:
         return "<redacted>"
     if value and plain in PERSONAL_KEYS:
         return "<redacted>"
+    if plain == "phone" and isinstance(value, str) and (local := _LOCAL_PHONE.fullmatch(value)):
+        return f"0******{local[1]}"
     return redact(value, depth + 1)
 
 

@@ -11,6 +11,7 @@ from integrations.flutterwave.building import FLUTTERWAVE
 from integrations.http import CallLog
 from integrations.mpesa.client import MpesaClient
 from integrations.mpesa.messages import MpesaCredentials, MpesaPaths, ShortCode
+from integrations.paystack.building import PAYSTACK
 from integrations.protocol import Adapter
 
 PLUGINS: Final = "hazina.providers"
@@ -67,4 +68,5 @@ def mpesa_client(account: Account, outside: Outside, log: CallLog) -> MpesaClien
 BUILT_IN: Final = (
     Integration("mpesa", frozenset({Feature.COLLECT, Feature.QUERY, Feature.WEBHOOK}), mpesa_client),
     FLUTTERWAVE,
+    PAYSTACK,
 )

@@ -21,6 +21,7 @@ from integrations.wire_json import Json
         ("https://pay.example.com/hooks/a/b?c=d", "https://pay.example.com/…"),
         ("https://user:word@pay.example.com/x", "https://pay.example.com/…"),
         ("a\x00b", "a b"),
+        ("sent to jane.doe+x@mail.example.com.", "sent to <e-mail>."),
     ],
 )
 def test_phones_and_paths_are_masked_wherever_they_stand(text: str, kept: str) -> None:
@@ -28,7 +29,19 @@ def test_phones_and_paths_are_masked_wherever_they_stand(text: str, kept: str) -
 
 
 @pytest.mark.parametrize(
-    "key", ["Password", "access_token", "SecurityCredential", "passkey", "api_key", "LastName"]
+    "key",
+    [
+        "Password",
+        "access_token",
+        "SecurityCredential",
+        "passkey",
+        "api_key",
+        "LastName",
+        "access_code",
+        "email",
+        "otp",
+        "pin",
+    ],
 )
 def test_secrets_and_names_are_left_out(key: str) -> None:
     assert redact({key: "s3cr3t"}) == {key: "<redacted>"}
@@ -39,6 +52,13 @@ def test_a_number_may_be_a_phone() -> None:
     told: Json = {"PhoneNumber": 254700000001, "Amount": Decimal("10.50"), "ok": True, "none": None}
 
     assert redact(told) == {"PhoneNumber": "2547*****001", "Amount": "10.50", "ok": True, "none": None}
+
+
+def test_a_phone_without_its_country_is_masked_under_its_name_alone() -> None:
+    assert redact({"phone": "0241234567", "till": "0241234567"}) == {
+        "phone": "0******567",
+        "till": "0241234567",
+    }
 
 
 def nested(depth: int) -> Any:  # noqa: ANN401 - JSON

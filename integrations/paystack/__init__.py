@@ -1,0 +1,1 @@
+"""Speaks Paystack: hosted pages, mobile money prompts, refunds, webhooks."""
