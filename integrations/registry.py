@@ -5,12 +5,10 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Final
 
-from core.collecting import Feature
 from integrations.account import Account, Integration, NotConfigured, Outside
 from integrations.flutterwave.building import FLUTTERWAVE
 from integrations.http import CallLog
-from integrations.mpesa.client import MpesaClient
-from integrations.mpesa.messages import MpesaCredentials, MpesaPaths, ShortCode
+from integrations.mpesa.building import MPESA
 from integrations.paystack.building import PAYSTACK
 from integrations.protocol import Adapter
 
@@ -47,26 +45,8 @@ def adapter_for(account: Account, outside: Outside, log: CallLog) -> Adapter:
     return integration_for(account.provider).build(account, outside, log)
 
 
-def mpesa_client(account: Account, outside: Outside, log: CallLog) -> MpesaClient:
-    """As `adapter_for`, for callers that also register C2B URLs."""
-    number = account.detail("short_code")
-    is_till = account.detail("kind") == "till"
-    return MpesaClient(
-        MpesaCredentials(
-            account.secret("consumer_key"), account.secret("consumer_secret"), account.secret("passkey")
-        ),
-        ShortCode.till(number, account.detail("head_office_code")) if is_till else ShortCode.paybill(number),
-        base_url=account.base_url,
-        paths=MpesaPaths.of(account.paths),
-        http=outside.http,
-        tokens=outside.tokens,
-        clock=outside.clock,
-        log=log,
-    )
-
-
 BUILT_IN: Final = (
-    Integration("mpesa", frozenset({Feature.COLLECT, Feature.QUERY, Feature.WEBHOOK}), mpesa_client),
+    MPESA,
     FLUTTERWAVE,
     PAYSTACK,
 )

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from integrations.account import NotConfigured, Outside
 from integrations.errors import ProviderRejected, ProviderUnavailable
-from integrations.registry import mpesa_client
+from integrations.mpesa.building import mpesa_client
 from jobs.providers import Providers, Route
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from owner_db.tenants.short_codes import claim_short_code

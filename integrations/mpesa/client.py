@@ -1,11 +1,7 @@
 """Speaks Daraja for one short code of one tenant."""
 
-import asyncio
-import re
-import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final, Literal
 from uuid import uuid4
@@ -13,8 +9,9 @@ from uuid import uuid4
 import httpx
 
 from core.clock import Clock
-from integrations.errors import FailureReason, OutcomeUnknown, ProviderRejected, ProviderUnavailable
-from integrations.http import CallLog, Outgoing, Reply, checked_base_url, ignore_call, send
+from integrations.errors import FailureReason, ProviderRejected, ProviderUnavailable
+from integrations.http import CallLog, Reply, ignore_call
+from integrations.mpesa.calling import KEYS_REFUSED, Caller, KeysRefused
 from integrations.mpesa.codes import (
     DONE,
     MERCHANT_ERROR,
@@ -35,8 +32,10 @@ from integrations.mpesa.messages import (
     signed,
     text_of,
 )
+from integrations.mpesa.operating import MpesaOperator, Operator
 from integrations.mpesa.proving import judge_proof
-from integrations.mpesa.tokens import AccessToken, TokenStore, token_key
+from integrations.mpesa.pulling import Puller
+from integrations.mpesa.tokens import TokenStore
 from integrations.protocol import (
     Accepted,
     Adapter,
@@ -46,23 +45,20 @@ from integrations.protocol import (
     NotPaid,
     Paid,
     Question,
+    RefundAnswer,
+    RefundPending,
+    RefundRequest,
     StillPending,
 )
 from integrations.redaction import redact_text
 from integrations.wire_json import Json
 
-PROVIDER: Final = "mpesa"
-KEYS_REFUSED: Final = "M-Pesa refuses the consumer key and secret. Check them, and the environment."
-REFUSED_STATUSES: Final = (400, 401)
-"""[ASSUMED] How a bad key pair is refused; the body may be empty."""
-
-TOKEN_DEADLINE_S: Final = 8.0
-TOKEN_PATIENCE_S: Final = 10.0
-"""For a token, waiting for rivals included."""
-RENEWAL_PATIENCE_S: Final = 10.0
-"""A token refused later is not renewed: a job of 60 s is cut off, which leaves the outcome unknown."""
-_LIFETIME: Final = re.compile(r"[0-9]{1,6}")
-_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,8192}")
+OPERATOR_MISSING: Final = (
+    "This channel has no operator name and password, or the platform has no M-Pesa certificate."
+    " Reversals, statuses and balances need both."
+)
+RECEIPT_MISSING: Final = "M-Pesa has not told the receipt of this payment yet. Try again later."
+WHOLE_ONLY: Final = "M-Pesa gives whole payments back, never a part."
 
 
 class Registration(Enum):
@@ -71,10 +67,6 @@ class Registration(Enum):
     DONE = auto()
     STANDING = auto()
     """URLs were registered before and still stand: compare them with ours."""
-
-
-class KeysRefused(ProviderUnavailable):
-    """No token for this key pair, so nothing was sent: for a payment no other than being offline."""
 
 
 class MpesaClient(Adapter):
@@ -91,16 +83,23 @@ class MpesaClient(Adapter):
         clock: Clock,
         paths: MpesaPaths | None = None,
         log: CallLog = ignore_call,
+        operator: Operator | None = None,
     ) -> None:
+        """`operator` is needed for reversals, statuses and balances; payments do without."""
         self._credentials = credentials
         self._short_code = short_code
-        self._base_url = checked_base_url(base_url)
-        self._http = http
-        self._tokens = tokens
         self._clock = clock
         self._paths = paths or MpesaPaths()
-        self._log = log
-        self._token_key = token_key(self._base_url, credentials.consumer_key, credentials.consumer_secret)
+        self._caller = Caller(
+            credentials,
+            base_url=base_url,
+            token_path=self._paths.token,
+            http=http,
+            tokens=tokens,
+            clock=clock,
+            log=log,
+        )
+        self._operator = operator
 
     async def create_payment(self, intent: Intent) -> Accepted:
         """Ask the payer's phone to approve a payment (Daraja: M-Pesa Express, STK push).
@@ -114,7 +113,9 @@ class MpesaClient(Adapter):
             ProviderRejected: M-Pesa answered with a refusal, or takes no such phone or amount.
         """
         details = prompt_body(intent, self._short_code)
-        reply = await self._post("stk_push", self._paths.stk_push, details, intent.reference)
+        reply = await self._caller.send(
+            "stk_push", self._paths.stk_push, self._signed(details), intent.reference
+        )
         accepted = read_accepted(reply)
         if isinstance(accepted, Fault):
             raise_for_prompt(accepted, intent.reference)
@@ -172,92 +173,76 @@ class MpesaClient(Adapter):
             "ConfirmationURL": require_url(confirmation_url),
             "ValidationURL": require_url(validation_url),
         }
-        try:
-            reply = await self._send_authorized("c2b_register", self._paths.c2b_register, details, "c2b")
-        except OutcomeUnknown as error:
-            raise ProviderUnavailable(error.message) from error
+        reply = await self._caller.ask("c2b_register", self._paths.c2b_register, details, "c2b")
         return _read_registration(reply)
+
+    async def refund_payment(self, refund: RefundRequest) -> RefundAnswer:
+        """Give the whole payment back (Daraja: Reversal); the answer comes to `result_url`.
+
+        Taken is all it says: RefundPending with M-Pesa's ConversationID. Sent again for a receipt
+        that was reversed, the result is R000001.
+
+        Raises:
+            ProviderUnavailable: surely not taken; send again.
+            ProviderRejected: refused for good, or only a part was asked for, which M-Pesa can't do.
+            OutcomeUnknown: it was sent and no answer came.
+        """
+        _require_whole(refund)
+        taken = await self.operator().reverse(
+            require_receipt(refund), refund.amount, refund.reason, refund.result_url
+        )
+        return RefundPending(taken.conversation_id)
+
+    async def query_refund(self, refund: RefundRequest, provider_reference: str | None) -> RefundAnswer:
+        """Ask how a refund stands (Daraja: Transaction Status); the answer comes to `result_url`.
+
+        [ASSUMED] A reversal is found by its ConversationID; where that was lost, the status of the
+        receipt tells whether it was reversed.
+
+        Raises:
+            ProviderUnavailable, ProviderRejected: as every question.
+        """
+        operator = self.operator()
+        if provider_reference is not None:
+            await operator.ask_status(refund.result_url, conversation_id=provider_reference)
+        else:
+            await operator.ask_status(refund.result_url, receipt=require_receipt(refund))
+        return RefundPending(provider_reference)
+
+    def operator(self) -> MpesaOperator:
+        """What asks in the operator's name.
+
+        Raises:
+            ProviderRejected: the channel has no operator, or the catalog no certificate.
+        """
+        if self._operator is None:
+            raise ProviderRejected("operator", OPERATOR_MISSING, FailureReason.CONFIGURATION)
+        return MpesaOperator(self._caller, self._operator, self._short_code, self._paths)
+
+    def puller(self) -> Puller:
+        """What lists the payments of the last 48 hours."""
+        return Puller(self._caller, self._short_code, self._paths)
 
     async def _ask(self, provider_reference: str) -> Reply:
         details = {"CheckoutRequestID": provider_reference}
         # It ends in the payer's number, and what failed is written into logs and dead letters.
         reference = redact_text(provider_reference)
-        try:
-            return await self._post("stk_query", self._paths.stk_query, details, reference)
-        except OutcomeUnknown as error:
-            # A question that was lost has changed nothing.
-            raise ProviderUnavailable(error.message) from error
+        return await self._caller.ask("stk_query", self._paths.stk_query, self._signed(details), reference)
 
-    async def _post(self, operation: str, path: str, details: Mapping[str, Json], reference: str) -> Reply:
-        body = {**signed(self._short_code, self._credentials, self._clock()), **details}
-        return await self._send_authorized(operation, path, body, reference)
-
-    async def _send_authorized(
-        self, operation: str, path: str, body: dict[str, Json], reference: str
-    ) -> Reply:
-        """Send under a token; where Daraja turns the token down, once more under a newer one."""
-        started = time.monotonic()
-        token = await self._token()
-        reply = await self._send(operation, path, body, reference, token)
-        answer = read_answer(reply)
-        if not isinstance(answer, Fault) or not answer.is_about_token:
-            return reply
-        if time.monotonic() - started > RENEWAL_PATIENCE_S:
-            raise ProviderUnavailable(str(answer))
-        token = await self._token(refused=token)
-        return await self._send(operation, path, body, reference, token)
-
-    async def _token(self, refused: str | None = None) -> str:
-        try:
-            async with asyncio.timeout(TOKEN_PATIENCE_S):
-                return await self._tokens.token(self._token_key, self._fetch_token, refused)
-        except TimeoutError as error:
-            raise ProviderUnavailable("no token in time") from error
-
-    async def _send(
-        self, operation: str, path: str, body: dict[str, Json], reference: str, token: str
-    ) -> Reply:
-        outgoing = Outgoing(
-            provider=PROVIDER,
-            operation=operation,
-            method="POST",
-            url=f"{self._base_url}{path}",
-            reference=reference,
-            headers={"authorization": f"Bearer {token}"},
-            body=body,
-        )
-        return await send(self._http, outgoing, self._log)
-
-    async def _fetch_token(self) -> AccessToken:
-        outgoing = Outgoing(
-            provider=PROVIDER,
-            operation="token",
-            method="GET",
-            url=f"{self._base_url}{self._paths.token}",
-            reference="token",
-            headers={"authorization": f"Basic {self._credentials.basic}"},
-            deadline_s=TOKEN_DEADLINE_S,
-        )
-        asked_at = self._clock()
-        try:
-            reply = await send(self._http, outgoing, self._log)
-        except OutcomeUnknown as error:
-            # Nothing of the payment was sent yet.
-            raise ProviderUnavailable(error.message) from error
-        return _read_token(reply, asked_at)
+    def _signed(self, details: Mapping[str, Json]) -> dict[str, Json]:
+        return {**signed(self._short_code, self._credentials, self._clock()), **details}
 
 
-def _read_token(reply: Reply, asked_at: datetime) -> AccessToken:
-    if reply.status in REFUSED_STATUSES:
-        raise KeysRefused(KEYS_REFUSED)
-    answer = read_answer(reply)
-    if isinstance(answer, Fault):
-        raise ProviderUnavailable(f"no token: {answer}")
-    value, lifetime_s = answer.get("access_token"), text_of(answer.get("expires_in"))
-    if not isinstance(value, str) or _TOKEN.fullmatch(value) is None or not _LIFETIME.fullmatch(lifetime_s):
-        raise ProviderUnavailable("no token: an answer without the expected keys")
-    # Of an hour, the last five minutes are left unused.
-    return AccessToken(value, asked_at + timedelta(seconds=int(lifetime_s) * 11 // 12))
+def require_receipt(refund: RefundRequest) -> str:
+    """Raises ProviderRejected where M-Pesa has not told the receipt yet."""
+    if refund.receipt is None:
+        raise ProviderRejected("receipt", RECEIPT_MISSING, FailureReason.CONFIGURATION)
+    return refund.receipt
+
+
+def _require_whole(refund: RefundRequest) -> None:
+    if refund.amount != refund.payment.amount:
+        raise ProviderRejected("partial_refund", WHOLE_ONLY, FailureReason.DECLINED)
 
 
 def _read_registration(reply: Reply) -> Registration:

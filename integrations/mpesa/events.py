@@ -84,7 +84,7 @@ def read_stk_result(body: bytes) -> StkResult:
     if _ID.fullmatch(code) is None:
         raise BadMessage("A callback without a result.")
     items = _items(told.get("CallbackMetadata"))
-    paid = Paid(_amount_or_none(items.get("Amount")), _receipt_or_none(items.get("MpesaReceiptNumber")))
+    paid = Paid(read_amount(items.get("Amount")), _receipt_or_none(items.get("MpesaReceiptNumber")))
     answer = read_result(code, text_of(told.get("ResultDesc")), paid)
     if isinstance(answer, StillPending):
         raise BadMessage("A callback without a result.")
@@ -123,7 +123,7 @@ def masked(number: str) -> str:
 
 def _read_c2b(kind: type[_C2B], body: bytes) -> _C2B:
     told = read_object(body)
-    amount = _amount_or_none(told.get("TransAmount"))
+    amount = read_amount(told.get("TransAmount"))
     if amount is None:
         raise BadMessage("TransAmount is no amount.")
     is_paybill = text_of(told.get("TransactionType")).lower() == PAYBILL_TRANSACTION
@@ -150,8 +150,8 @@ def _items(metadata: Json) -> dict[str, Json]:
     return {text_of(entry.get("Name")): entry.get("Value") for entry in named}
 
 
-def _amount_or_none(value: Json) -> Money | None:
-    """A positive amount in shillings, as a number or a decimal string."""
+def read_amount(value: Json) -> Money | None:
+    """A positive amount in shillings, as a number or a decimal string; None for anything else."""
     text = text_of(value)
     if _AMOUNT.fullmatch(text) is None:
         return None

@@ -85,6 +85,11 @@ class MpesaPaths:
     stk_push: str = "/mpesa/stkpush/v1/processrequest"
     stk_query: str = "/mpesa/stkpushquery/v1/query"
     c2b_register: str = "/mpesa/c2b/v2/registerurl"
+    transaction_status: str = "/mpesa/transactionstatus/v1/query"
+    account_balance: str = "/mpesa/accountbalance/v1/query"
+    reversal: str = "/mpesa/reversal/v1/request"
+    pull_register: str = "/pulltransactions/v1/register"
+    pull_query: str = "/pulltransactions/v1/query"
 
     @classmethod
     def of(cls, settings: Mapping[str, str]) -> Self:
