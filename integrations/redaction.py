@@ -35,6 +35,8 @@ _REQUEST_ID: Final = re.compile(r"(ws_CO_\d+)([17])\d{5}(\d{3})\b")
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@([\w-]{1,63}\.)+[a-z]{2,24}", re.IGNORECASE)
 _LOCAL_PHONE: Final = re.compile(r"0\d{6}(\d{3})")
 """Written so only under the name of a phone: elsewhere it may be any number."""
+# Stripe quotes keys in its messages; a client secret lets its holder act on a payment.
+_KEY: Final = re.compile(r"\b(?:(?:sk|rk)_(?:test|live)|whsec)_[A-Za-z0-9*_]+|(?<=_)secret_[A-Za-z0-9]+")
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 
@@ -58,9 +60,9 @@ def redact(value: Json, depth: int = 0) -> Json:
 
 
 def redact_text(text: str) -> str:
-    """Mask phone numbers and the paths of URLs; cut what is long or can't be stored."""
+    """Mask keys, phone numbers and the paths of URLs; cut what is long or can't be stored."""
     printable = "".join(character if character.isprintable() else " " for character in text)
-    masked = _EMAIL.sub("<e-mail>", _URL.sub(_without_path, printable))
+    masked = _KEY.sub("<redacted>", _EMAIL.sub("<e-mail>", _URL.sub(_without_path, printable)))
     masked = _PHONE.sub(r"\1*****\2", _REQUEST_ID.sub(r"\1\2*****\3", masked))
     return masked if len(masked) <= TEXT_CHARACTERS_MAX else f"{masked[:TEXT_CHARACTERS_MAX]}…"
 

@@ -11,6 +11,7 @@ from integrations.http import CallLog
 from integrations.mpesa.building import MPESA
 from integrations.paystack.building import PAYSTACK
 from integrations.protocol import Adapter
+from integrations.stripe.building import STRIPE
 
 PLUGINS: Final = "hazina.providers"
 """The entry point group of plugins: each names an `Integration`."""
@@ -49,4 +50,5 @@ BUILT_IN: Final = (
     MPESA,
     FLUTTERWAVE,
     PAYSTACK,
+    STRIPE,
 )

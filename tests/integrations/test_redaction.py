@@ -21,6 +21,9 @@ from integrations.wire_json import Json
         ("https://pay.example.com/hooks/a/b?c=d", "https://pay.example.com/…"),
         ("https://user:word@pay.example.com/x", "https://pay.example.com/…"),
         ("a\x00b", "a b"),
+        ("Invalid API Key provided: sk_test_51H*****abcd", "Invalid API Key provided: <redacted>"),
+        ("rk_live_abc and whsec_abc/1", "<redacted> and <redacted>/1"),
+        ("pi_3Qabc_secret_Xyz9 is secret_less", "pi_3Qabc_<redacted> is secret_less"),
         ("sent to jane.doe+x@mail.example.com.", "sent to <e-mail>."),
     ],
 )

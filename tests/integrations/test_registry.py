@@ -51,7 +51,7 @@ async def test_an_account_becomes_an_adapter_that_collects(
 @pytest.mark.parametrize(
     ("change", "missing"),
     [
-        ({"provider": "stripe"}, "stripe"),
+        ({"provider": "nobody"}, "nobody"),
         ({"secrets": {"consumer_key": "k", "consumer_secret": "s"}}, "passkey"),
         ({"details": {"kind": "till", "short_code": "1", "head_office_code": None}}, "head_office_code"),
         ({"details": {}}, "short_code"),

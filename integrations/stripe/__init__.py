@@ -1,0 +1,1 @@
+"""Stripe: cards and what else a tenant's Stripe account accepts."""
