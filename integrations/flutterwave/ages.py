@@ -10,8 +10,10 @@ from typeid.errors import TypeIDException
 UUID_VERSION: Final = 7
 TIME_SHIFT_BITS: Final = 80
 
-APPEARS_WITHIN: Final = timedelta(minutes=15)
-"""From an id to its transaction there: five minutes until we send, and some minutes until it shows."""
+APPEARS_WITHIN: Final = timedelta(minutes=5)
+"""[ASSUMED] From a charge that was taken to its transaction: "some minutes"."""
+ARRIVES_WITHIN: Final = timedelta(minutes=15)
+"""From an id of ours to its transaction: five minutes until we send, and until it shows; rounded up."""
 
 
 def made_at(type_id: str) -> datetime | None:

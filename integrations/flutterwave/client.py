@@ -14,7 +14,7 @@ from integrations.errors import (
     ProviderRejected,
     ProviderUnavailable,
 )
-from integrations.flutterwave.ages import APPEARS_WITHIN, is_older, made_at
+from integrations.flutterwave.ages import APPEARS_WITHIN, ARRIVES_WITHIN, is_older, made_at
 from integrations.flutterwave.charging import (
     Habits,
     charge_body,
@@ -75,7 +75,10 @@ class FlutterwaveClient(Adapter):
             body, path = page_body(intent, self.habits), self.paths.payments
         else:
             body, path = charge_body(intent, kind, self.habits), f"{self.paths.charges}?type={kind}"
-        found = await self._best(_question_of(intent))
+        try:
+            found = await self._best(_question_of(intent))
+        except KeysRefused as error:
+            raise _keys_refused() from error
         if found is not None and (kind is not None or found.status != FAILED):
             return self._found(intent, found)
         operation = "payment_page" if kind is None else "charge"
@@ -86,16 +89,14 @@ class FlutterwaveClient(Adapter):
         """Look for a transaction under our reference.
 
         A page whose answer was lost has an address that nobody knows: nothing can be paid on it, and
-        it is absent at once. A charge is absent 15 minutes after the payment's id was made: by then
-        it was sent (within five minutes) and shows.
+        it is absent at once. A charge is absent five minutes after it was sent; where that is not
+        known, 15 minutes after the payment's id was made.
         """
         found = await self._best(_question_of(intent))
         if found is not None:
             return self._found(intent, found)
         is_page = charge_type(intent, self.habits) is None
-        if is_page or is_older(intent.payment_id, APPEARS_WITHIN, self.clock()):
-            return Absent()
-        return StillPending()
+        return Absent() if is_page or self._is_missed(intent) else StillPending()
 
     async def query_payment(self, question: Question) -> Answer:
         """Verify: by the transaction's id where it is known, else by our reference.
@@ -154,7 +155,7 @@ class FlutterwaveClient(Adapter):
         try:
             envelope = await self.transport.ask("balances", self.paths.balances)
         except KeysRefused as error:
-            raise ProviderRejected("401", KEYS_REFUSED, FailureReason.CONFIGURATION) from error
+            raise _keys_refused() from error
         if not envelope.is_success:
             raise ProviderRejected(str(envelope.status), envelope.message, FailureReason.CONFIGURATION)
         return KeyProof("Flutterwave accepts the secret key.")
@@ -172,9 +173,15 @@ class FlutterwaveClient(Adapter):
                 FailureReason.CONFIGURATION,
             )
 
+    def _is_missed(self, intent: Intent) -> bool:
+        now = self.clock()
+        if intent.sent_at is not None:
+            return now - intent.sent_at > APPEARS_WITHIN
+        return is_older(intent.payment_id, ARRIVES_WITHIN, now)
+
     def _is_over(self, question: Question) -> bool:
         session = timedelta(minutes=self.habits.session_minutes)
-        return is_older(question.payment_id, session + APPEARS_WITHIN, self.clock())
+        return is_older(question.payment_id, session + ARRIVES_WITHIN, self.clock())
 
     def _found(self, intent: Intent, found: Transaction) -> Accepted:
         question = _question_of(intent)
@@ -259,6 +266,10 @@ def _listed(found: Transaction, created_at: datetime) -> ListedPayment:
     amount: Money | None = exactly(found.amount, found.currency)
     payment_id = text_of(meta_of(dict(found.meta)).get("payment_id")) or None
     return ListedPayment(found.tx_ref, payment_id, found.tx_ref, as_listed(found, amount), created_at)
+
+
+def _keys_refused() -> ProviderRejected:
+    return ProviderRejected("401", KEYS_REFUSED, FailureReason.CONFIGURATION)
 
 
 def _key_of(environment: str) -> str:

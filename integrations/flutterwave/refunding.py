@@ -11,7 +11,7 @@ from typing import Final
 
 from core.clock import Clock
 from integrations.errors import BadMessage, OutcomeUnknown, ProviderUnavailable
-from integrations.flutterwave.ages import APPEARS_WITHIN, is_older, made_at
+from integrations.flutterwave.ages import ARRIVES_WITHIN, is_older, made_at
 from integrations.flutterwave.listing import day, pages
 from integrations.flutterwave.messages import (
     FlutterwavePaths,
@@ -121,7 +121,7 @@ class Refunds:
             unnamed = unnamed or (not row.comment and _has_amount(row, refund))
         if unnamed:
             return RefundPending(None, UNNAMED)
-        return Absent() if is_older(refund.refund_id, APPEARS_WITHIN, self.clock()) else RefundPending(None)
+        return Absent() if is_older(refund.refund_id, ARRIVES_WITHIN, self.clock()) else RefundPending(None)
 
     async def _noted(self, refund: RefundRequest, transaction_id: str) -> RefundRow | None:
         async for row in self._of(refund, transaction_id):

@@ -16,6 +16,7 @@ from integrations.sandbox.apps import Apps
 from integrations.sandbox.book import Book
 from integrations.sandbox.control import Control
 from integrations.sandbox.daraja import Daraja
+from integrations.sandbox.flutterwave.api import FlutterwaveSandbox
 from integrations.sandbox.journal import Journal
 from integrations.sandbox.mailbox import PAGE, Mailbox
 from integrations.sandbox.outcomes import RESULTS, WAYS
@@ -23,7 +24,7 @@ from integrations.sandbox.payer import Payers
 from integrations.sandbox.provider import Ground, ProviderSandbox
 from integrations.sandbox.settings import SandboxSettings
 
-PROVIDERS: Final[tuple[Callable[[Ground], ProviderSandbox], ...]] = ()
+PROVIDERS: Final[tuple[Callable[[Ground], ProviderSandbox], ...]] = (FlutterwaveSandbox,)
 
 
 def create_sandbox(settings: SandboxSettings) -> Starlette:
