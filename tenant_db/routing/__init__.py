@@ -1,0 +1,1 @@
+"""Which provider account collects a payment, and why."""
