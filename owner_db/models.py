@@ -1,5 +1,6 @@
 """Every table of the owner database, imported so that the metadata is complete."""
 
+from owner_db.alerts.models import PlatformAlert
 from owner_db.audit.models import OwnerAudit
 from owner_db.catalog.models import PaymentProvider, ProviderCurrencySupport
 from owner_db.documents.models import PersistedDocument
@@ -45,6 +46,7 @@ __all__ = [
     "OwnerOutbox",
     "PaymentProvider",
     "PersistedDocument",
+    "PlatformAlert",
     "ProviderCurrencySupport",
     "RefreshToken",
     "ShortCode",

@@ -14,6 +14,7 @@ from integrations.account import Outside
 from integrations.email.client import SmtpSettings, send_mail
 from integrations.http import open_client
 from integrations.mpesa.tokens import ProcessTokens
+from jobs.alerts import alert_handlers
 from jobs.channels import channel_handlers
 from jobs.cron import Periodic
 from jobs.exports import export_handlers
@@ -29,6 +30,7 @@ from jobs.retention import retention_schedule
 from jobs.sealing import Sealer
 from jobs.statements import statement_handlers
 from jobs.tenants import tenant_handlers
+from jobs.webhooks import webhook_handlers
 from jobs.work import Handler
 from jobs.worker import run_worker
 from server.app import create_app
@@ -98,6 +100,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *payment_handlers(providers),
         *inbox_handlers(providers),
         *channel_handlers(providers),
+        *alert_handlers(),
         *ledger_handlers(),
         *export_handlers(),
         *proof_handlers(),
@@ -106,6 +109,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *reconciliation_handlers(),
         *statement_handlers(),
         *mail_handlers(send),
+        *webhook_handlers(here.settings.webhook_networks_allowed),
     ]
 
 

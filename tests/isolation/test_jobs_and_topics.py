@@ -44,6 +44,7 @@ OF_TENANTS: Final = {
     "verify_channel": {"channel_id": "channel"},
     "verify_ledger": {"verification_id": "ledger_verification"},
     "expire_hold": {"hold_id": "hold"},
+    "copy_alert": {"alert_id": "alert"},
     "make_export": {"export_id": "export"},
     "expire_export": {"export_id": "export"},
     "reconcile_scope": {"reconciliation_id": "reconciliation"},
@@ -65,6 +66,8 @@ TOPICS: Final = {
     "export:": "export",
     "tenant": None,
     "ledger": None,
+    "alerts": None,
+    "reviews": None,
 }
 """Every topic of a feed: whose id follows it. `resync` never leaves its process."""
 ROOMS: Final = (

@@ -30,6 +30,8 @@ from tenant_db.ledger.verifications import begin_verification
 from tenant_db.reconciliation.models import Finding
 from tenant_db.reconciliation.reconciling import NewReconciliation, plan
 from tenant_db.reconciliation.rules import AskedBy, FindingKind
+from tenant_db.reviews.opening import NewReview, open_review
+from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 from tests.factories.callers import REQUEST
 from tests.factories.ledger import make_account, sale
 from tests.factories.payments import Shop, initiate, make_shop
@@ -79,6 +81,7 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
         "channel": outside(Kind.CHANNEL, shop.channel_id),
         "payment": outside(Kind.PAYMENT, payment.id),
         **checked,
+        **await _asked_of_people(tenant, payment.id, name),
         "ledger_verification": outside(Kind.LEDGER_VERIFICATION, await _verifying(services, tenant)),
         "tenant": outside(Kind.TENANT, tenant.id),
         "user": outside(Kind.USER, user.id),
@@ -121,6 +124,15 @@ async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
         "second_ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[1]),
         "store_account": outside(Kind.LEDGER_ACCOUNT, await _sold(tenant, shop)),
     }
+
+
+async def _asked_of_people(tenant: Tenant, payment_id: UUID, name: str) -> dict[str, str]:
+    """A question about a payment, and the alert that tells of it."""
+    new = NewReview(ReviewSubject.PAYMENT, payment_id, ReviewCause.CONTRADICTION, name, name)
+    async with tenant.transaction() as session:
+        review_id = await open_review(session, new)
+        alert_id = await session.scalar(text("SELECT id FROM alerts"))
+    return {"review": outside(Kind.REVIEW, review_id), "alert": outside(Kind.ALERT, alert_id)}
 
 
 async def _ordered(tenant: Tenant, shop: Shop, name: str) -> UUID:

@@ -1,0 +1,29 @@
+"""Shows the platform's staff what businesses were shown."""
+
+from typing import Final
+from uuid import UUID
+
+from jobs.work import Dead, Done, Handler, Result, Work
+from owner_db.alerts.copying import keep_copy
+from tenant_db.alerts.models import Alert
+from tenant_db.alerts.raising import COPY
+
+_COPIED: Final = tuple(column.name for column in Alert.__table__.columns if column.name != "id")
+
+
+def alert_handlers() -> list[Handler]:
+    """The jobs of alerts."""
+    return [Handler(COPY, copy_alert)]
+
+
+async def copy_alert(work: Work) -> Result:
+    """Copy an alert as it stands now to the owner database; again is harmless, and never goes back."""
+    alert_id = UUID(work.payload["alert_id"])
+    async with work.tenant.reading() as session:
+        alert = await session.get(Alert, alert_id)
+    if alert is None:
+        return Dead("the alert was never written here")
+    shown = {name: getattr(alert, name) for name in _COPIED}
+    async with work.services.owner.transaction() as session:
+        await keep_copy(session, work.tenant.id, alert_id, shown)
+    return Done()

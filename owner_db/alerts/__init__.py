@@ -1,0 +1,1 @@
+"""What the platform's staff must look at: its own troubles, and copies of what businesses were shown."""

@@ -1,0 +1,1 @@
+"""Payments that a payer has called into question at the bank."""

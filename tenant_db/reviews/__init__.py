@@ -1,0 +1,1 @@
+"""The queue for people: what is ambiguous, contradicts itself, or stays unknown."""
