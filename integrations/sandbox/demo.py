@@ -16,3 +16,6 @@ DEMO_PHONE: Final = "254708374149"
 DEMO_FLUTTERWAVE_SECRET_KEY: Final = "FLWSECK_TEST-hazina-demo-X"  # noqa: S105 - known to everybody
 DEMO_FLUTTERWAVE_PUBLIC_KEY: Final = "FLWPUBK_TEST-hazina-demo-X"
 DEMO_FLUTTERWAVE_WEBHOOK_HASH: Final = "hazina-demo-flutterwave-hash"
+
+DEMO_PAYSTACK_SECRET_KEY: Final = "sk_test_hazina_demo"  # noqa: S105 - known to everybody
+DEMO_PAYSTACK_PUBLIC_KEY: Final = "pk_test_hazina_demo"
