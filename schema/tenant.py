@@ -18,6 +18,7 @@ from schema import (
     sessions,
     statement_types,
     stores,
+    webhook_types,
 )
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.audit import AuditQueries
@@ -41,6 +42,7 @@ from schema.registering import RegistrationMutations, RegistrationQueries, Regis
 from schema.sessions import SessionMutations, TenantSessionMutations
 from schema.statements import StatementMutations, StatementQueries
 from schema.stores import StoreMutations, StoreQueries, store_node
+from schema.webhooks import WebhookMutations, WebhookQueries
 from tenancy.context import TenantContext
 
 NODES: Final[dict[Kind, NodeLoader]] = {
@@ -75,6 +77,7 @@ class Query(
     AuditQueries,
     ApiKeyQueries,
     MemberQueries,
+    WebhookQueries,
     RegistrationQueries,
 ):
     @strawberry.field(
@@ -103,6 +106,7 @@ class Mutation(
     StatementMutations,
     ApiKeyMutations,
     MemberMutations,
+    WebhookMutations,
     RegistrationMutations,
     SessionMutations,
     TenantSessionMutations,
@@ -139,5 +143,6 @@ def tenant_schema() -> strawberry.Schema:
             *members.REFUSALS,
             *registering.REFUSALS,
             *sessions.REFUSALS,
+            *webhook_types.REFUSALS,
         ],
     )

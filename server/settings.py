@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """From where /owner/graphql answers."""
     hook_networks: list[Network] | None = None
     """From where /hooks accepts providers. Unset: their published addresses in production, else anywhere."""
+    webhook_networks: list[Network] | None = None
+    """Private networks that webhooks may be sent into. Unset: this machine in development, else none."""
     metrics_networks: list[Network] = Field(default_factory=lambda: list(LOOPBACK))
     """From where /metrics answers."""
     body_bytes_max: int = 2_000_000
@@ -123,6 +125,12 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The public URL without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def webhook_networks_allowed(self) -> list[Network]:
+        """Private networks that webhooks may be sent to."""
+        fallback = LOOPBACK if self.environment == "development" else ()
+        return list(fallback if self.webhook_networks is None else self.webhook_networks)
 
     @property
     def key_file(self) -> Path:

@@ -98,6 +98,22 @@ async def claim_due(
     return sorted((Claimed(*row) for row in found), key=lambda row: row.due)
 
 
+async def somebody_comes(session: Session, kind: str, *, by: datetime, **ids: str) -> bool:
+    """Whether the same job is written and not begun, and due by then: then this one need not come back."""
+    model = model_of(session, OutboxColumns)
+    found = await session.scalar(
+        select(
+            exists().where(
+                model.kind == kind,
+                model.state == "pending",
+                model.next_attempt_at <= by,
+                model.payload == ids,
+            )
+        )
+    )
+    return bool(found)
+
+
 async def next_due(session: Session, queue: str) -> datetime | None:
     """When the queue has something to do next: a due time, or the end of a lease."""
     model = model_of(session, OutboxColumns)

@@ -38,6 +38,8 @@ class Scope(StrEnum):
     MEMBERS_WRITE = "members:write"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     AUDIT_READ = "audit:read"
     TENANT_WRITE = "tenant:write"
     PLATFORM_READ = "platform:read"
@@ -53,7 +55,15 @@ ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.ADMIN: _TENANT - {Scope.LEDGER_WRITE},
     Role.FINANCE: _READS | {Scope.PAYMENTS_WRITE, Scope.LEDGER_WRITE, Scope.AUDIT_READ, Scope.MEMBERS_READ},
     Role.DEVELOPER: _READS
-    | {Scope.PAYMENTS_WRITE, Scope.CHANNELS_WRITE, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.MEMBERS_READ},
+    | {
+        Scope.PAYMENTS_WRITE,
+        Scope.CHANNELS_WRITE,
+        Scope.KEYS_READ,
+        Scope.KEYS_WRITE,
+        Scope.WEBHOOKS_READ,
+        Scope.WEBHOOKS_WRITE,
+        Scope.MEMBERS_READ,
+    },
     Role.CASHIER: frozenset({Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE, Scope.STORES_READ}),
     Role.VIEWER: _READS,
 }

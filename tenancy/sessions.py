@@ -1,6 +1,6 @@
 """Typed sessions: what belongs to the owner can't be handed a tenant's database, nor the reverse."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -53,6 +53,8 @@ class TenantSession(AsyncSession):
 
     after: AfterCommit
     tenant_id: UUID
+    at_end: "list[Callable[[TenantSession], Awaitable[None]]]"
+    """Run in this order before the commit, as a part of the transaction."""
 
 
 class Signals(Protocol):
@@ -147,6 +149,7 @@ class Tenant:
             ) as session:
                 session.tenant_id = self.id
                 session.after = AfterCommit()
+                session.at_end = []
                 with typed_interruptions():
                     yield session
 
@@ -163,8 +166,11 @@ class Tenant:
             async with TenantSession(engine, expire_on_commit=False) as session:
                 session.tenant_id = self.id
                 session.after = AfterCommit()
+                session.at_end = []
                 with typed_interruptions():
                     yield session
+                    for act in session.at_end:
+                        await act(session)
                     if session.after.due:
                         await self._signals.before_commit(self.id, session.after)
                     await session.commit()
