@@ -16,15 +16,24 @@ from integrations.sandbox.apps import Apps
 from integrations.sandbox.book import Book
 from integrations.sandbox.control import Control
 from integrations.sandbox.daraja import Daraja
+from integrations.sandbox.daraja_operator import DarajaOperator
+from integrations.sandbox.daraja_plans import RESULTS as OPERATOR_RESULTS
+from integrations.sandbox.daraja_plans import WAYS as OPERATOR_WAYS
+from integrations.sandbox.daraja_pull import DarajaPull
 from integrations.sandbox.flutterwave.api import FlutterwaveSandbox
 from integrations.sandbox.journal import Journal
 from integrations.sandbox.mailbox import PAGE, Mailbox
+from integrations.sandbox.operators import Operators
 from integrations.sandbox.outcomes import RESULTS, WAYS
 from integrations.sandbox.payer import Payers
+from integrations.sandbox.paystack.api import PaystackSandbox
 from integrations.sandbox.provider import Ground, ProviderSandbox
 from integrations.sandbox.settings import SandboxSettings
 
-PROVIDERS: Final[tuple[Callable[[Ground], ProviderSandbox], ...]] = (FlutterwaveSandbox,)
+PROVIDERS: Final[tuple[Callable[[Ground], ProviderSandbox], ...]] = (
+    FlutterwaveSandbox,
+    PaystackSandbox,
+)
 
 
 def create_sandbox(settings: SandboxSettings) -> Starlette:
@@ -58,13 +67,26 @@ class _Sandbox:
         self._payers = Payers(settings, self._book, self._http)
         ground = Ground(settings, self._journal, self._http)
         self.providers = [build(ground) for build in PROVIDERS]
-        self.daraja = Daraja(settings, self._apps, self._book, self._payers)
+        self._operator = DarajaOperator(
+            settings, Operators(settings, self._apps, self._book, self._journal, self._http)
+        )
+        pull = DarajaPull(settings, self._book)
+        self.daraja = Daraja(
+            settings,
+            apps=self._apps,
+            book=self._book,
+            payers=self._payers,
+            operator=self._operator,
+            pull=pull,
+        )
         self.control = Control(
             settings=settings,
             apps=self._apps,
             book=self._book,
             payers=self._payers,
             daraja=self.daraja,
+            operator=self._operator,
+            pull=pull,
             journal=self._journal,
             others=self.providers,
         )
@@ -78,11 +100,13 @@ class _Sandbox:
         if self._settings.mail_port is not None:
             await self.mailbox.open(self._settings.mail_host, self._settings.mail_port)
         self._payers.resume()
+        self._operator.operators.load(records)
         for each in self.providers:
             each.load(records)
         yield
         for each in self.providers:
             await each.stop()
+        await self._operator.operators.stop()
         await self._payers.stop()
         await self.mailbox.close()
         await self._http.aclose()
@@ -96,6 +120,7 @@ def home_page(mail_port: int | None, others: Sequence[ProviderSandbox]) -> str:
     """What is there, for a developer who opens the sandbox in a browser."""
     results = ", ".join(f"<code>{escape(name)}</code>" for name in RESULTS)
     ways = ", ".join(f"<code>{escape(name)}</code>" for name in WAYS)
+    later = ", ".join(f"<code>{escape(name)}</code>" for name in [*OPERATOR_RESULTS, *OPERATOR_WAYS])
     own = "".join(each.home() for each in others)
     mail = "takes no mail" if mail_port is None else f"takes mail by SMTP on port {mail_port}"
     body = f"""<h1>Hazina's sandbox</h1>
@@ -106,13 +131,17 @@ def home_page(mail_port: int | None, others: Sequence[ProviderSandbox]) -> str:
 <li>M-Pesa's API (Daraja) is below <code>/mpesa</code>. PayBill <code>{demo.DEMO_PAYBILL}</code> and
 till <code>{demo.DEMO_TILL}</code> (store number <code>{demo.DEMO_TILL_HEAD_OFFICE}</code>) are known, with
 consumer key <code>{demo.DEMO_CONSUMER_KEY}</code>, secret <code>{demo.DEMO_CONSUMER_SECRET}</code>
-and passkey <code>{demo.DEMO_PASSKEY}</code>.</li>
+and passkey <code>{demo.DEMO_PASSKEY}</code>; the operator is <code>{demo.DEMO_INITIATOR}</code> with password
+<code>{demo.DEMO_INITIATOR_PASSWORD}</code>, sealed with <a href="/_control/mpesa/certificate">this
+certificate</a>.</li>
 {own}
 </ul>
 <h2>Controls</h2>
 <p>The next prompt is paid, unless you say otherwise:</p>
 <pre>curl -X POST /_control/mpesa/next -d '{{"outcomes": ["cancelled"], "phone": "{demo.DEMO_PHONE}"}}'</pre>
 <p>What the payer does: {results}. What goes wrong on the way: {ways}.</p>
+<p>With <code>"operation"</code> (<code>reversal</code>, <code>transaction_status</code>,
+<code>account_balance</code>, <code>b2c</code>) the operator's next requests: {later}.</p>
 <pre>POST /_control/mpesa/apps     {{"consumer_key", "consumer_secret",
                                "short_codes": [{{"code", "passkey", "kind"}}]}}
 POST /_control/mpesa/c2b      {{"short_code", "amount", "phone", "reference"}}  a payment by hand

@@ -23,6 +23,9 @@ class KnownShortCode:
     """What goes into PartyB: the till number; the code itself if empty."""
     has_final_urls: bool = False
     """As in production, C2B URLs can be registered once."""
+    initiator: str = demo.DEMO_INITIATOR
+    """The API operator's name."""
+    initiator_password: str = demo.DEMO_INITIATOR_PASSWORD
 
     @property
     def payee(self) -> str:
@@ -90,6 +93,10 @@ class Apps:
         """Know an app, or know it anew."""
         self._apps[app.consumer_key] = app
         self._journal.write("app", app.consumer_key, asdict(app))
+
+    def short_code(self, code: str) -> KnownShortCode | None:
+        """A short code of any app, by what goes into BusinessShortCode."""
+        return next((app.short_codes[code] for app in self._apps.values() if code in app.short_codes), None)
 
     def issue_token(self, authorization: str) -> str | None:
         """A new token for a Basic header, which ends the app's token before it; None for unknown keys."""

@@ -142,11 +142,12 @@ class Book:
             "stk": [asdict(request) for request in self.requests.values()],
             "manual": [asdict(payment) for payment in self.manual.values()],
             "urls": [asdict(urls) for urls in self.urls.values()],
-            "paid": list(self._paid()),
+            "paid": list(self.paid()),
             "planned": [asdict(planned) for planned in self._planned],
         }
 
-    def _paid(self) -> Iterator[dict[str, str]]:
+    def paid(self) -> Iterator[dict[str, str]]:
+        """What was paid, by prompt or by hand."""
         for request in self.requests.values():
             if request.receipt is not None:
                 yield {
@@ -155,6 +156,7 @@ class Book:
                     "short_code": request.short_code,
                     "reference": request.reference,
                     "phone": request.phone,
+                    "paid_at": request.acted_at,
                 }
         for payment in self.manual.values():
             yield {
@@ -163,6 +165,7 @@ class Book:
                 "short_code": payment.short_code,
                 "reference": payment.reference,
                 "phone": payment.phone,
+                "paid_at": payment.paid_at,
             }
 
 

@@ -5,13 +5,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from core.errors import InvalidInput
 from integrations.sandbox.apps import App, Apps
 from integrations.sandbox.book import Book, ManualPayment, Planned, new_receipt
 from integrations.sandbox.daraja import Daraja, TokenError
+from integrations.sandbox.daraja_keys import CERTIFICATE
+from integrations.sandbox.daraja_operator import DarajaOperator
+from integrations.sandbox.daraja_plans import parse_operator_outcome
+from integrations.sandbox.daraja_pull import DarajaPull
 from integrations.sandbox.journal import Journal
 from integrations.sandbox.outcomes import parse_outcome
 from integrations.sandbox.payer import Payers, stamp
@@ -32,6 +36,8 @@ class Control:
         book: Book,
         payers: Payers,
         daraja: Daraja,
+        operator: DarajaOperator,
+        pull: DarajaPull,
         journal: Journal,
         others: Sequence[ProviderSandbox],
     ) -> None:
@@ -40,6 +46,8 @@ class Control:
         self._book = book
         self._payers = payers
         self._daraja = daraja
+        self._operator = operator
+        self._pull = pull
         self._journal = journal
         self._others = others
 
@@ -55,18 +63,33 @@ class Control:
         return [
             *(Route(path, endpoint(handler), methods=["POST"]) for path, handler in posts.items()),
             Route("/mpesa/book", self.show_book, methods=["GET"]),
+            Route("/mpesa/certificate", self.show_certificate, methods=["GET"]),
         ]
 
     async def plan(self, given: dict[str, Any]) -> dict[str, Any]:
-        """`{"outcomes": [...], "short_code": …, "phone": …}`: one prompt each, in this order."""
+        """`{"outcomes": [...], "short_code": …, "phone": …}`: one prompt each, in this order.
+
+        With `operation`, beside or inside the outcomes, one request of an operator each.
+        """
         outcomes = given.get("outcomes")
         if not isinstance(outcomes, list):
             raise InvalidInput("outcomes", "Give a list of outcomes.")
+        if "operation" in given or any(
+            isinstance(entry, dict) and "operation" in entry for entry in outcomes
+        ):
+            return self._plan_operator(outcomes, given)
         planned = [
             Planned(parse_outcome(entry), given.get("short_code"), given.get("phone")) for entry in outcomes
         ]
         for entry in planned:
             self._book.plan(entry)
+        return {"planned": len(planned)}
+
+    def _plan_operator(self, outcomes: list[Any], given: dict[str, Any]) -> dict[str, Any]:
+        operation = str(given.get("operation", "reversal"))
+        planned = [parse_operator_outcome(entry, operation) for entry in outcomes]
+        for outcome in planned:
+            self._operator.plans.add(outcome, given.get("short_code"))
         return {"planned": len(planned)}
 
     async def register_app(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +115,7 @@ class Control:
         return {"receipt": payment.receipt, "told": payment.told}
 
     async def release(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Tell now what is late or withheld: of one `id` or `reference`, or of all prompts."""
+        """Tell now what is late or withheld: of one `id` or `reference`, or of all."""
         released = [
             request
             for request in self._book.requests.values()
@@ -101,7 +124,9 @@ class Control:
         ]
         for request in released:
             await self._payers.release(request)
-        return {"told": {request.id: request.told for request in released}}
+        told = {request.id: request.told for request in released}
+        subject = given.get("id") or given.get("reference")
+        return {"told": {**told, **await self._operator.operators.release(subject)}}
 
     async def end_tokens(self, given: dict[str, Any]) -> dict[str, Any]:
         """End every token; `error` `{"status", "code", "message"}` sets how ended tokens are refused."""
@@ -118,14 +143,20 @@ class Control:
             await each.stop()
             each.reset()
         await self._payers.stop()
+        await self._operator.operators.stop()
         self._book.reset()
+        self._operator.reset()
+        self._pull.reset()
         self._apps.reset()
         self._journal.clear()
         self._daraja.token_error = TokenError()
         return {}
 
     async def show_book(self, request: Request) -> Response:
-        return JSONResponse(self._book.as_json())
+        return JSONResponse({**self._book.as_json(), **self._operator.operators.as_json()})
+
+    async def show_certificate(self, request: Request) -> Response:
+        return PlainTextResponse(CERTIFICATE)
 
 
 def _shillings(amount: object) -> str:

@@ -14,6 +14,8 @@ from starlette.routing import BaseRoute, Route
 from integrations.sandbox import checks
 from integrations.sandbox.apps import App, Apps, KnownShortCode
 from integrations.sandbox.book import Book, ManualPayment, RegisteredUrls, StkRequest, new_receipt
+from integrations.sandbox.daraja_operator import DarajaOperator
+from integrations.sandbox.daraja_pull import DarajaPull
 from integrations.sandbox.outcomes import Outcome, description_of
 from integrations.sandbox.payer import Payers, stamp
 from integrations.sandbox.refusals import Dropped, Hanging, Refused, bad_field
@@ -38,11 +40,22 @@ class TokenError:
 class Daraja:
     """The endpoints over one book."""
 
-    def __init__(self, settings: SandboxSettings, apps: Apps, book: Book, payers: Payers) -> None:
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        *,
+        apps: Apps,
+        book: Book,
+        payers: Payers,
+        operator: DarajaOperator,
+        pull: DarajaPull,
+    ) -> None:
         self._settings = settings
         self._apps = apps
         self._book = book
         self._payers = payers
+        self._operator = operator
+        self._pull = pull
         self.token_error = TokenError()
 
     def routes(self) -> list[BaseRoute]:
@@ -53,6 +66,9 @@ class Daraja:
             "/mpesa/c2b/v2/registerurl": self.register_urls,
             "/mpesa/c2b/v1/simulate": self.simulate,
             "/mpesa/c2b/v2/simulate": self.simulate,
+            "/pulltransactions/v1/register": self._pull.register,
+            "/pulltransactions/v1/query": self._pull.query,
+            **self._operator.posts(),
         }
         return [
             Route("/oauth/v1/generate", self.generate_token, methods=["GET"]),

@@ -14,9 +14,10 @@ from core.phone import Phone
 from integrations.http import Call, open_client
 from integrations.mpesa.client import MpesaClient
 from integrations.mpesa.messages import MpesaCredentials, ShortCode
+from integrations.mpesa.operating import Operator
 from integrations.mpesa.tokens import ProcessTokens
 from integrations.protocol import Intent, Question
-from integrations.sandbox import demo
+from integrations.sandbox import daraja_keys, demo
 from tests.sandbox import RunningSandbox, running_sandbox
 
 DEMO_KEYS = MpesaCredentials(demo.DEMO_CONSUMER_KEY, demo.DEMO_CONSUMER_SECRET, demo.DEMO_PASSKEY)
@@ -68,6 +69,7 @@ def make_client(sandbox: RunningSandbox, http: httpx.AsyncClient, calls: list[Ca
         credentials: MpesaCredentials = DEMO_KEYS,
         short_code: ShortCode = PAYBILL,
         base_url: str | None = None,
+        operator_password: str | None = demo.DEMO_INITIATOR_PASSWORD,
     ) -> MpesaClient:
         return MpesaClient(
             credentials,
@@ -77,6 +79,9 @@ def make_client(sandbox: RunningSandbox, http: httpx.AsyncClient, calls: list[Ca
             tokens=ProcessTokens(utc_now),
             clock=utc_now,
             log=log,
+            operator=None
+            if operator_password is None
+            else Operator(demo.DEMO_INITIATOR, operator_password, daraja_keys.CERTIFICATE),
         )
 
     return make
