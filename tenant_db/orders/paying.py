@@ -72,10 +72,9 @@ async def order_to_pay(
     return order
 
 
-def settles_nothing(order_reference: str) -> ColumnElement[bool]:
-    """SQL: whether an order of this reference is known and waits for no money any more."""
-    mine = Order.reference == order_reference
-    return exists().where(mine, Order.status != OPEN)
+def is_over(order_reference: str) -> ColumnElement[bool]:
+    """SQL: whether an order of this reference is paid, cancelled or expired."""
+    return exists().where(Order.reference == order_reference, Order.status != OPEN)
 
 
 def is_still_open(order_reference: str) -> ColumnElement[bool]:
