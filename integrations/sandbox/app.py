@@ -29,10 +29,12 @@ from integrations.sandbox.payer import Payers
 from integrations.sandbox.paystack.api import PaystackSandbox
 from integrations.sandbox.provider import Ground, ProviderSandbox
 from integrations.sandbox.settings import SandboxSettings
+from integrations.sandbox.stripe.api import StripeSandbox
 
 PROVIDERS: Final[tuple[Callable[[Ground], ProviderSandbox], ...]] = (
     FlutterwaveSandbox,
     PaystackSandbox,
+    StripeSandbox,
 )
 
 

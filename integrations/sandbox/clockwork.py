@@ -31,6 +31,12 @@ class Clockwork:
             self._hurries[name].set()
             await asyncio.wait([task])
 
+    def cut(self, name: str) -> None:
+        """Cut off what waits under the name, if anything does."""
+        task = self._tasks.get(name)
+        if task is not None:
+            task.cancel()
+
     async def stop(self) -> None:
         """Cut off what still waits."""
         tasks = list(self._tasks.values())

@@ -19,3 +19,7 @@ DEMO_FLUTTERWAVE_WEBHOOK_HASH: Final = "hazina-demo-flutterwave-hash"
 
 DEMO_PAYSTACK_SECRET_KEY: Final = "sk_test_hazina_demo"  # noqa: S105 - known to everybody
 DEMO_PAYSTACK_PUBLIC_KEY: Final = "pk_test_hazina_demo"
+
+DEMO_STRIPE_SECRET_KEY: Final = "sk_test_hazinademo"  # noqa: S105 - known to everybody
+DEMO_STRIPE_PUBLISHABLE_KEY: Final = "pk_test_hazinademo"
+DEMO_STRIPE_WEBHOOK_SECRET: Final = "whsec_hazinademo"  # noqa: S105 - known to everybody

@@ -1,0 +1,1 @@
+"""Stripe as its sheet describes it, over a book of its own."""

@@ -1,0 +1,80 @@
+"""What only Stripe's calls can come to, by name."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+DECLINES: Final[Mapping[str, tuple[str, str | None]]] = {
+    "card_declined": ("card_declined", "generic_decline"),
+    "insufficient_funds": ("card_declined", "insufficient_funds"),
+    "do_not_honor": ("card_declined", "do_not_honor"),
+    "fraudulent": ("card_declined", "fraudulent"),
+    "lost_card": ("card_declined", "lost_card"),
+    "stolen_card": ("card_declined", "stolen_card"),
+    "pickup_card": ("card_declined", "pickup_card"),
+    "card_velocity_exceeded": ("card_declined", "card_velocity_exceeded"),
+    "card_not_supported": ("card_declined", "card_not_supported"),
+    "currency_not_supported": ("card_declined", "currency_not_supported"),
+    "issuer_not_available": ("card_declined", "issuer_not_available"),
+    "expired_card": ("expired_card", None),
+    "incorrect_cvc": ("incorrect_cvc", None),
+    "incorrect_number": ("incorrect_number", None),
+    "processing_error": ("processing_error", None),
+    "authentication_required": ("authentication_required", "authentication_required"),
+    "authentication_failed": ("payment_intent_authentication_failure", None),
+}
+"""`code` and `decline_code` by outcome."""
+
+REFUSALS: Final[Mapping[str, tuple[int, str, str | None]]] = {
+    "invalid_request": (400, "invalid_request_error", "parameter_missing"),
+    "wrong_key": (401, "invalid_request_error", None),
+    "forbidden": (403, "invalid_request_error", None),
+    "not_found": (404, "invalid_request_error", "resource_missing"),
+    "locked": (409, "invalid_request_error", "lock_timeout"),
+    "key_in_use": (409, "idempotency_error", "idempotency_key_in_use"),
+    "rate_limited": (429, "invalid_request_error", "rate_limit"),
+}
+"""Status, `type` and `code`; nothing is taken."""
+
+REFUNDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "refund_succeeds": {"result": "succeeded"},
+    "refund_pending": {"result": "pending_then_succeeded", "details": {"pending_reason": "processing"}},
+    "refund_stays_pending": {"result": "pending", "details": {"pending_reason": "insufficient_funds"}},
+    "refund_requires_action": {"result": "requires_action"},
+    "refund_failed": {"result": "pending_then_failed", "details": {"failure_reason": "declined"}},
+    "refund_fails_later": {
+        "result": "succeeded_then_failed",
+        "details": {"failure_reason": "expired_or_canceled_card"},
+    },
+    "refund_cancelled": {"result": "pending_then_canceled"},
+}
+
+OWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    **{
+        name: {"result": "declined", "details": {"code": code, "decline_code": decline_code}}
+        for name, (code, decline_code) in DECLINES.items()
+    },
+    **{
+        name: {
+            "is_taken": False,
+            "result": "refused",
+            "details": {"status": status, "type": kind, "code": code},
+        }
+        for name, (status, kind, code) in REFUSALS.items()
+    },
+    **{name: {"operation": "refund", **parts} for name, parts in REFUNDS.items()},
+    "declined_then_paid": {
+        "result": "declined_then_paid",
+        "details": {"code": "card_declined", "decline_code": "insufficient_funds"},
+    },
+    "requires_action": {"result": "requires_action"},
+    "shows_voucher": {"result": "requires_action", "details": {"display": True}},
+    "processing": {"result": "processing"},
+    "processing_then_paid": {"result": "processing_then_paid"},
+    "ignored": {"result": "nothing"},
+    "expired": {"result": "canceled", "details": {"cancellation_reason": "expired"}},
+    "cancelled_by_customer": {
+        "result": "canceled",
+        "details": {"cancellation_reason": "requested_by_customer"},
+    },
+}
+"""Besides `plans.COMMON`. `requires_action` and `processing` wait for `/_control/stripe/act`."""
