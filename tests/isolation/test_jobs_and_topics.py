@@ -46,6 +46,7 @@ OF_TENANTS: Final = {
     "expire_hold": {"hold_id": "hold"},
     "copy_alert": {"alert_id": "alert"},
     "make_export": {"export_id": "export"},
+    "deliver_webhooks": {"endpoint_id": "webhook_endpoint"},
     "expire_export": {"export_id": "export"},
     "reconcile_scope": {"reconciliation_id": "reconciliation"},
     "import_statement": {"import_id": "statement_import"},

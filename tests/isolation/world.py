@@ -37,6 +37,7 @@ from tests.factories.ledger import make_account, sale
 from tests.factories.payments import Shop, initiate, make_shop
 from tests.factories.statements import make_statement
 from tests.factories.trading import make_stall, trade
+from tests.factories.webhooks import make_webhook
 
 MARK = "Zawadi"
 """In every name of the victim: it may never be told to anybody else."""
@@ -74,7 +75,7 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
     async with tenant.transaction() as session:
         for table in ("stores", "channels"):
             await session.execute(text(f"UPDATE {table} SET name = :name"), {"name": name})  # noqa: S608 - ours
-    checked = await _checked(tenant, shop, name)
+    checked = await _checked(services, tenant, shop, name)
     key, invitation = await _owner_rows(services, tenant, user, name)
     ids = {
         "store": outside(Kind.STORE, shop.store_id),
@@ -92,7 +93,7 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
     return Party(tenant, user, context, ids, cursor)
 
 
-async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
+async def _checked(services: Services, tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
     """Two accounts of the store, a hold between them, and what a check found."""
     accounts = [await make_account(tenant, f"{name}:{number}") for number in range(2)]
     run = plan(NewReconciliation(shop.store_id, AskedBy.TENANT))
@@ -118,6 +119,7 @@ async def _checked(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
         "transfer": outside(Kind.TRANSFER, transfer_id),
         "hold": outside(Kind.HOLD, await _held(tenant, name, accounts)),
         "export": outside(Kind.EXPORT, await _ordered(tenant, shop, name)),
+        **await make_webhook(services.keyring, tenant, name),
         "reconciliation": outside(Kind.RECONCILIATION, run.id),
         "finding": outside(Kind.FINDING, finding.id),
         "ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[0]),
