@@ -35,7 +35,7 @@ class FlutterwaveWebhooks:
         Raises:
             BadSignature: it is missing, empty or another, or no hash is configured.
         """
-        given = webhook.headers.get(HASH_HEADER, "").encode()
+        given = webhook.headers.get(HASH_HEADER, "").encode(errors="backslashreplace")
         # Every hash is compared, so that the time tells nothing of which one fits.
         fits = [hmac.compare_digest(given, secret.encode()) for secret in secrets if secret]
         if not given or not any(fits):

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-REFUND_WORDS: Final = (
-    *("completed", "new", "pending", "pending-momo", "processing"),
-    *("completed-mpgs", "completed-momo", "completed-bank-transfer", "completed-offline"),
-    *("completed-preauth", "successful", "failed", "cancelled", "on-its-way"),
-)
+REFUNDS_PENDING: Final = ("completed", "new", "pending", "pending-momo", "processing", "on-its-way")
 """The last is a word nobody documents."""
+REFUNDS_DONE: Final = (
+    *("completed-mpgs", "completed-momo", "completed-bank-transfer", "completed-offline"),
+    *("completed-preauth", "successful"),
+)
+REFUNDS_FAILED: Final = ("failed", "cancelled")
+REFUND_WORDS: Final = (*REFUNDS_PENDING, *REFUNDS_DONE, *REFUNDS_FAILED)
 
 
 def _failed(said: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Accounts and clients that speak to Flutterwave's sandbox."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from integrations.http import Call
 from integrations.mpesa.tokens import ProcessTokens
 from integrations.protocol import Intent, Question, RefundRequest
 from integrations.sandbox import demo
+from tests.integrations.scripted import Scripted, scripted_server
 from tests.sandbox import RunningSandbox
 
 FLUTTERWAVE = "flutterwave"
@@ -99,6 +100,13 @@ def make_desk(sandbox: RunningSandbox, http: httpx.AsyncClient) -> MakeDesk:
         return Desk(flutterwave_client(account, outside_world, log), sandbox, calls, watch)
 
     return make
+
+
+@pytest.fixture(scope="session")
+async def script() -> AsyncIterator[Scripted]:
+    """A server that answers what a test says: set its `answers`."""
+    async with scripted_server() as server:
+        yield server
 
 
 @pytest.fixture
