@@ -1,0 +1,320 @@
+"""What is sent to collect, and what the payer has to do."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.collecting import ActionKind, CaptureMode, Method
+from core.currency import Currency
+from core.money import Money
+from core.phone import Phone
+from integrations.account import NotConfigured
+from integrations.errors import FailureReason, ProviderRejected
+from integrations.paystack.requests import Collecting, charge_body, page_body
+from integrations.protocol import Accepted, Intent, NotPaid, Paid, PayerStep, StillPending
+from tests.integrations.paystack.conftest import (
+    FEE,
+    KES_1500,
+    Desk,
+    MakeDesk,
+    account_of,
+    page_of,
+    prompt_of,
+    question_of,
+)
+
+BASE = "http://127.0.0.1:1"
+GHANA = Phone.parse("+233241234567")
+GHS_20 = Money(2_000, Currency.GHS)
+
+
+def step_of(accepted: Accepted) -> ActionKind | None:
+    assert isinstance(accepted.answer, StillPending)
+    action = accepted.answer.next_action
+    return None if action is None else action.kind
+
+
+async def test_a_kenyan_phone_is_prompted_and_the_receipt_is_the_whole_transaction_id(desk: Desk) -> None:
+    intent = prompt_of()
+
+    accepted = await desk.client.create_payment(intent)
+
+    assert accepted.provider_reference == intent.attempt_key
+    assert step_of(accepted) is ActionKind.APPROVE_PROMPT
+    await desk.release()
+    answer = await desk.client.query_payment(question_of(intent))
+    (row,) = await desk.rows("paid")
+    assert answer == Paid(KES_1500, row["receipt"], FEE)
+    assert int(row["receipt"]) > 2**53
+    assert (row["payment_id"], row["amount_minor"]) == (intent.payment_id, 150_000)
+
+
+async def test_others_are_sent_to_a_page_that_is_paid_after_a_moment(desk: Desk) -> None:
+    await desk.plan({"kind": "success", "delay_s": 60})
+    intent = page_of()
+
+    accepted = await desk.client.create_payment(intent)
+
+    assert isinstance(accepted.answer, StillPending)
+    action = accepted.answer.next_action
+    assert action is not None
+    assert action.kind is ActionKind.REDIRECT
+    page = await desk.sandbox.http.get(action.url or "")
+    assert "KES 1500.00" in page.text
+    assert f"https://shop.example.com/r/1042?trxref={intent.attempt_key}" in page.text
+    assert await desk.client.query_payment(question_of(intent)) == StillPending()
+    await desk.release()
+    assert isinstance(await desk.client.query_payment(question_of(intent)), Paid)
+
+
+@pytest.mark.parametrize("intent", [prompt_of(), page_of()], ids=["prompt", "page"])
+async def test_a_creation_that_is_sent_again_collects_once(desk: Desk, intent: Intent) -> None:
+    await desk.client.create_payment(intent)
+    await desk.release()
+
+    again = await desk.client.create_payment(intent)
+
+    assert isinstance(again.answer, Paid)
+    assert len(await desk.rows("paid")) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "phone", "amount", "wallet"),
+    [
+        ({}, "+254700000001", KES_1500, {"phone": "+254700000001", "provider": "mpesa"}),
+        (
+            {"mpesa_phone_prefix": "254"},
+            "+254110000001",
+            KES_1500,
+            {"phone": "254110000001", "provider": "mpesa"},
+        ),
+        (
+            {"mpesa_provider": "mpesa_offline"},
+            "+254700000001",
+            KES_1500,
+            {"phone": "254700000001", "provider": "mpesa_offline"},
+        ),
+        (
+            {"mpesa_provider": "mptill", "till_number": "5100001"},
+            "+254700000001",
+            KES_1500,
+            {"account": "5100001", "provider": "mptill"},
+        ),
+        (
+            {"ghana_networks": {"233": "vod", "23324": "mtn"}},
+            "+233241234567",
+            GHS_20,
+            {"phone": "0241234567", "provider": "mtn"},
+        ),
+        ({"ghana_networks": {"23350": "vod"}}, "+233241234567", GHS_20, None),
+        ({}, "+256700000001", KES_1500, None),
+        ({}, "+254700000001", Money(1_000, Currency.USD), None),
+    ],
+)
+def test_a_wallet_is_written_as_its_provider_wants_it_or_the_payer_gets_a_page(
+    settings: dict[str, object], phone: str, amount: Money, wallet: dict[str, str] | None
+) -> None:
+    collecting = Collecting.of(account_of(BASE, settings=settings))
+
+    assert collecting.wallet(prompt_of(phone=Phone.parse(phone), amount=amount)) == wallet
+
+
+@pytest.mark.parametrize(
+    ("method", "channel"),
+    [(Method.CARD, "card"), (Method.BANK_TRANSFER, "bank_transfer"), (Method.MOBILE_MONEY, "mobile_money")],
+)
+def test_a_page_takes_the_method_alone(method: Method, channel: str) -> None:
+    intent = prompt_of(method=method, email=None)
+
+    body = page_body(intent, Collecting(alias_domain="pay.example.com"))
+
+    assert body == {
+        "email": f"{intent.payment_id}@pay.example.com",
+        "amount": 150_000,
+        "currency": "KES",
+        "reference": intent.attempt_key,
+        "metadata": {"payment_id": intent.payment_id, "tenant": intent.tenant},
+        "channels": [channel],
+        "callback_url": "https://shop.example.com/r/1042",
+    }
+
+
+@pytest.mark.parametrize(
+    ("amount", "subunits"),
+    [
+        (Money(150_000, Currency.KES), 150_000),
+        (Money(1_050, Currency.USD), 1_050),
+        (Money(500, Currency.XOF), 50_000),
+    ],
+)
+def test_amounts_are_counted_in_hundredths(amount: Money, subunits: int) -> None:
+    assert page_body(page_of(amount=amount), Collecting())["amount"] == subunits
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"amount": Money(150_050, Currency.KES)}, "amount"),
+        ({"amount": Money(0, Currency.KES)}, "amount"),
+        ({"amount": Money(100, Currency.EUR), "method": Method.CARD}, "currency"),
+        ({"attempt_key": "a_b"}, "reference"),
+        ({"attempt_key": ""}, "reference"),
+        ({"capture": CaptureMode.MANUAL}, "not_supported"),
+        ({"email": None}, "email"),
+    ],
+)
+async def test_what_paystack_would_refuse_is_refused_before_it_is_sent(
+    make_desk: MakeDesk, changes: dict[str, object], code: str
+) -> None:
+    desk = make_desk(settings={})
+
+    with pytest.raises(ProviderRejected) as refused:
+        await desk.client.create_payment(prompt_of(**changes))
+
+    assert refused.value.code == code
+    assert desk.calls == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"mpesa_provider": "airtel"}, {"mpesa_provider": "mptill"}, {"alias_email_domain": "no domain"}],
+)
+def test_settings_that_cannot_work_are_named(settings: dict[str, object]) -> None:
+    with pytest.raises(NotConfigured):
+        Collecting.of(account_of(BASE, settings=settings))
+
+
+def test_details_of_the_account_come_before_the_catalogs_settings() -> None:
+    account = account_of(BASE, details={"alias_email_domain": "own.example.com"})
+
+    assert Collecting.of(account).alias_domain == "own.example.com"
+
+
+async def test_a_payer_may_be_told_to_pay_by_hand(make_desk: MakeDesk) -> None:
+    desk = make_desk(settings={"mpesa_provider": "mpesa_offline"})
+
+    accepted = await desk.client.create_payment(prompt_of())
+
+    assert step_of(accepted) is ActionKind.PAY_BY_HAND
+    assert isinstance(accepted.answer, StillPending)
+    assert accepted.answer.next_action is not None
+    assert set(accepted.answer.next_action.data) == {"paybill", "account"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "values"),
+    [
+        ("otp", ActionKind.ENTER_OTP, {"otp": "123456"}),
+        ("pin", ActionKind.ENTER_PIN, {"pin": "1234"}),
+        ("phone", ActionKind.ENTER_PHONE, {"phone": "0700000001"}),
+        ("birthday", ActionKind.ENTER_BIRTHDAY, {"birthday": "1990-01-31"}),
+        ("address", ActionKind.ENTER_ADDRESS, {"address": "1 Moi Avenue", "city": "Nairobi"}),
+    ],
+)
+async def test_a_step_that_the_payer_takes_ends_in_a_verified_payment(
+    desk: Desk, outcome: str, kind: ActionKind, values: dict[str, str]
+) -> None:
+    await desk.plan(outcome)
+    intent = prompt_of()
+
+    assert step_of(await desk.client.create_payment(intent)) is kind
+    accepted = await desk.client.confirm_payment(question_of(intent), PayerStep(values))
+
+    assert isinstance(accepted.answer, Paid)
+    assert desk.operations == ["charge", f"submit_{next(iter(values))}", "verify"]
+    entered = str([call.request for call in desk.calls])
+    assert not any(value in entered for name, value in values.items() if name != "city")
+
+
+async def test_one_step_may_follow_another_and_a_wrong_one_leaves_it_to_be_taken_again(desk: Desk) -> None:
+    await desk.plan("pin_then_otp")
+    intent = prompt_of()
+    question = question_of(intent)
+    await desk.client.create_payment(intent)
+
+    assert (
+        step_of(await desk.client.confirm_payment(question, PayerStep({"pin": "1234"})))
+        is ActionKind.ENTER_OTP
+    )
+    wrong = await desk.client.confirm_payment(question, PayerStep({"otp": "000000"}))
+
+    assert step_of(wrong) is ActionKind.ENTER_OTP
+    assert isinstance(wrong.answer, StillPending)
+    assert wrong.answer.failed_attempt is not None
+    assert wrong.answer.failed_attempt.reason is FailureReason.INCORRECT_DETAILS
+    assert isinstance((await desk.client.confirm_payment(question, PayerStep({"otp": "1"}))).answer, Paid)
+
+
+@pytest.mark.parametrize("values", [{}, {"otp": ""}, {"otp": "1", "pin": "2"}, {"reference": "x"}])
+async def test_what_is_no_step_is_not_sent(desk: Desk, values: dict[str, str]) -> None:
+    with pytest.raises(ProviderRejected):
+        await desk.client.confirm_payment(question_of(prompt_of()), PayerStep(values))
+
+    assert desk.calls == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "step"),
+    [
+        ("open_url", ActionKind.REDIRECT),
+        ("charge_pending", None),
+        ("charge_timeout", None),
+        ("success", ActionKind.APPROVE_PROMPT),
+    ],
+)
+async def test_a_charge_that_waits_is_pending_until_it_is_paid(
+    desk: Desk, outcome: str, step: ActionKind | None
+) -> None:
+    await desk.plan({"kind": outcome, "delay_s": 60})
+    intent = prompt_of()
+
+    assert step_of(await desk.client.create_payment(intent)) is step
+    assert await desk.client.query_payment(question_of(intent)) == StillPending()
+    await desk.release()
+    assert isinstance(await desk.client.query_payment(question_of(intent)), Paid)
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [("paid_at_once", Paid), ("failed_at_once", NotPaid)])
+async def test_a_charge_that_says_it_is_decided_is_verified(
+    desk: Desk, outcome: str, expected: type[Any]
+) -> None:
+    await desk.plan(outcome)
+
+    accepted = await desk.client.create_payment(prompt_of())
+
+    assert isinstance(accepted.answer, expected)
+    assert desk.operations == ["charge", "verify"]
+
+
+async def test_a_charge_that_cannot_be_verified_yet_stays_taken(desk: Desk) -> None:
+    await desk.plan("paid_at_once", {"kind": "busy", "operation": "verify"})
+
+    assert (await desk.client.create_payment(prompt_of())).answer == StillPending()
+
+
+async def test_a_page_that_was_left_is_pending_for_an_hour_and_paid_if_the_payer_comes_back(
+    desk: Desk,
+) -> None:
+    await desk.plan("abandoned")
+    intent = page_of()
+    await desk.client.create_payment(intent)
+
+    assert await desk.client.query_payment(question_of(intent)) == StillPending()
+    desk.watch.later = timedelta(minutes=61)
+    answer = await desk.client.query_payment(question_of(intent))
+
+    assert isinstance(answer, NotPaid)
+    assert (answer.reason, answer.code) == (FailureReason.NO_ANSWER, "abandoned")
+    await desk.sandbox.control("paystack/pay", reference=intent.attempt_key)
+    assert isinstance(await desk.client.query_payment(question_of(intent)), Paid)
+
+
+def test_a_charge_holds_what_a_page_does_but_the_channels() -> None:
+    intent = prompt_of()
+    wallet = Collecting().wallet(intent)
+    assert wallet is not None
+
+    body = charge_body(intent, Collecting(), wallet)
+
+    assert set(body) == {"email", "amount", "currency", "reference", "metadata", "mobile_money"}
