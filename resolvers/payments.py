@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from core.collecting import Method
 from core.currency import Currency
 from core.ids import Kind, outside
 from core.pages import Page, PageRequest
@@ -111,7 +112,7 @@ async def initiate_payment(context: TenantContext, new: NewPayment, idempotency_
     async def effect(session: TenantSession) -> PaymentView:
         made = await initiating.initiate_payment(session, new, context.services.clock())
         # Counted once nothing else can refuse it; a refusal here undoes the rest.
-        await _spare_the_phone(context, new.phone.e164, wanted)
+        await _spare_the_phone(context, new, wanted)
         await record_act(session, *_act_and_job(context, new))
         return PaymentView.of(made)
 
@@ -146,7 +147,7 @@ async def _initiate_at_once(context: TenantContext, new: NewPayment, wanted: Onc
     place = await find_place(context.tenant, new, wanted)
     if place is None:
         return None
-    await _spare_the_phone(context, new.phone.e164, wanted)
+    await _spare_the_phone(context, new, wanted)
     now = context.services.clock()
     try:
         act, job = _act_and_job(context, new)
@@ -161,11 +162,14 @@ def _act_and_job(context: TenantContext, new: NewPayment) -> tuple[Act, Job]:
     return act, Job("submit_payment", PAYMENTS_QUEUE, {"payment_id": str(new.id)})
 
 
-async def _spare_the_phone(context: TenantContext, phone: str, wanted: Once) -> None:
+async def _spare_the_phone(context: TenantContext, new: NewPayment, wanted: Once) -> None:
     """Raises RateLimited: a phone gets few prompts, from this business and from all together.
 
     Twins with one key are one prompt.
     """
+    if new.phone is None or new.method is not Method.MOBILE_MONEY:
+        return
+    phone = new.phone.e164
     window_s = rules.PROMPT_LIMIT_WINDOW_S
     await context.services.limits.hit_all(
         Window("prompt", phone, rules.PROMPTS_PER_PHONE_MAX, window_s, tenant_id=context.tenant.id),
@@ -180,14 +184,20 @@ async def _reload(session: TenantSession, ids: Mapping[str, UUID]) -> PaymentVie
 
 def _input(new: NewPayment) -> dict[str, object]:
     return {
-        "channel": str(new.channel_id),
-        "store": None if new.store_id is None else str(new.store_id),
+        "channel": _text(new.channel_id),
+        "account": _text(new.provider_account_id),
+        "store": _text(new.store_id),
         "amount": [str(new.amount.minor), new.amount.currency.value],
-        "phone": new.phone.e164,
+        "phone": None if new.phone is None else new.phone.e164,
         "description": new.description,
         "order": new.order_reference,
         "customer": [new.customer_name, new.customer_email],
+        "way": [new.method.value, new.capture.value, new.return_url],
     }
+
+
+def _text(id: UUID | None) -> str | None:
+    return None if id is None else str(id)
 
 
 def _conditions(request: PageRequest, only: PaymentFilter) -> tuple[list[str], list[object]]:

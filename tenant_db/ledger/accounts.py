@@ -35,6 +35,11 @@ class Holding:
         """M-Pesa pays out what a short code collected to the tenant itself."""
         return cls(Kind.CHANNEL, channel_id, Custody.TENANT)
 
+    @classmethod
+    def of_provider_account(cls, provider_account_id: UUID) -> "Holding":
+        """A tenant's account at Stripe, Paystack or Flutterwave pays out to the tenant itself."""
+        return cls(Kind.PROVIDER_ACCOUNT, provider_account_id, Custody.TENANT)
+
     @property
     def name(self) -> str:
         return outside(self.kind, self.id)

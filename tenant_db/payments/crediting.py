@@ -1,7 +1,7 @@
 """Brings collected money into the books: to its store, or to suspense while its payment is not known.
 
-Money on a channel lies in the tenant's own custody: `holding:{channel}` grows with every receipt,
-and the same amount is either a store's or in suspense, never both.
+Money on a channel or a provider account lies in the tenant's own custody: its `holding:…` grows with
+every receipt, and the same amount is either a store's or in suspense, never both.
 """
 
 from uuid import UUID
@@ -9,14 +9,29 @@ from uuid import UUID
 from sqlalchemy import select
 
 from core.ids import Kind, outside
+from core.money import Money
 from tenancy.sessions import TenantSession
-from tenant_db.ledger.accounts import Holding, available, holding, open_accounts, suspense
+from tenant_db.ledger.accounts import (
+    Holding,
+    available,
+    holding,
+    open_accounts,
+    provider_fees,
+    suspense,
+)
 from tenant_db.ledger.errors import LedgerRefusal
-from tenant_db.ledger.posting import NewTransfer, post
-from tenant_db.ledger.rules import TransferKind
+from tenant_db.ledger.posting import NewTransfer, post, post_linked
+from tenant_db.ledger.rules import Overdraft, TransferKind
 from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import Cause, ConfirmationState
+
+
+def place_of(payment: Payment) -> Holding:
+    """Where the money of a payment lies."""
+    if payment.channel_id is not None:
+        return Holding.of_channel(payment.channel_id)
+    return Holding.of_provider_account(payment.provider_account_id)
 
 
 async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None:
@@ -26,7 +41,7 @@ async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None
     say whose money it is. Where the store's account refuses it (closed, or full), the money goes to
     suspense and the payment to review: it did come in.
     """
-    place = Holding.of_channel(payment.channel_id)
+    place = place_of(payment)
     parked = await _parked(session, payment)
     source, waiting, store = await open_accounts(
         session,
@@ -38,7 +53,7 @@ async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None
     sale = NewTransfer(
         source_id=source if parked is None else waiting,
         destination_id=store,
-        amount=payment.amount,
+        amount=payment.due,
         kind=TransferKind.SALE,
         reference=outside(Kind.PAYMENT, payment.id),
         idempotency_key=f"sale:{payment.id}",
@@ -53,6 +68,37 @@ async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None
         return
     if parked is not None:
         _resolve(parked, payment)
+
+
+async def charge_fee(session: TenantSession, payment: Payment, fee: Money, cause: Cause) -> None:
+    """Post what the provider kept of a credited payment, once, under the payment's lock.
+
+    The store bears it, whatever its balance is; it leaves what lies at the provider. The fee is the
+    first that was told: a later one that differs is shown to a person.
+    """
+    if payment.fee_minor is not None or not fee.minor:
+        if payment.fee_minor not in {None, fee.minor}:
+            flag(session, payment, f"The provider first told a fee of {payment.fee_minor}, now {fee}.", cause)
+        return
+    place = place_of(payment)
+    store, fees, source = await open_accounts(
+        session,
+        available(payment.store_id, place, payment.currency),
+        provider_fees(payment.currency),
+        holding(place, payment.currency),
+        spread=payment.id,
+    )
+    reference = outside(Kind.PAYMENT, payment.id)
+    borne = NewTransfer(
+        store, fees, fee, TransferKind.FEE, reference, f"fee:{payment.id}", overdraft=Overdraft.ALLOWED
+    )
+    kept = NewTransfer(fees, source, fee, TransferKind.TRANSFER, reference, f"fee-kept:{payment.id}")
+    try:
+        await post_linked(session, [borne, kept])
+    except LedgerRefusal as refusal:
+        flag(session, payment, f"The provider's fee of {fee} is not booked: {refusal.message}", cause)
+        return
+    payment.fee_minor = fee.minor
 
 
 async def park(session: TenantSession, confirmation: Confirmation) -> None:
@@ -85,7 +131,7 @@ async def clear_suspense(session: TenantSession, payment: Payment) -> None:
     parked = await _parked(session, payment)
     if parked is None:
         return
-    place = Holding.of_channel(payment.channel_id)
+    place = place_of(payment)
     source, waiting = await open_accounts(
         session,
         holding(place, payment.currency),
@@ -112,7 +158,7 @@ async def _post_aside(session: TenantSession, payment: Payment, source: UUID, wa
         NewTransfer(
             source_id=source,
             destination_id=waiting,
-            amount=payment.amount,
+            amount=payment.due,
             kind=TransferKind.TRANSFER,
             reference=outside(Kind.PAYMENT, payment.id),
             idempotency_key=f"sale-aside:{payment.id}",

@@ -7,12 +7,16 @@ DomainError
 ├── PhoneNotServed       no number of the provider's network
 ├── TextNotUsable        a description or order reference is empty or too long
 ├── PaymentAlreadySent   the payer may have been asked by now
+├── MethodNotOffered     the provider does not collect this way
+├── NotWaiting           the payment does not wait for what was sent
+├── CaptureTooMuch       more than the payer's bank has promised
 ├── ChannelNotActive     the channel is not verified and active
+├── AccountNotEnabled    the provider account is switched off
 ├── StoreClosed          the store takes no payments any more
 ├── PaymentInProgress    another attempt for this order is still open
 └── OrderAlreadyPaid     an attempt for this order has succeeded
 
-The last four depend on state, so an idempotency key remembers them; their arguments are plain text.
+The last five depend on state, so an idempotency key remembers them; their arguments are plain text.
 """
 
 from core.currency import Currency
@@ -70,6 +74,40 @@ class ChannelNotActive(DomainError):
     def __init__(self, status: str) -> None:
         super().__init__(f"This channel is {status}. Verify and activate it, then use a new key.")
         self.status = status
+
+
+class AccountNotEnabled(DomainError):
+    code = "ACCOUNT_NOT_ENABLED"
+    is_stored = True
+
+    def __init__(self) -> None:
+        super().__init__("This provider account is switched off. Enable it, then use a new key.")
+
+
+class MethodNotOffered(DomainError):
+    code = "METHOD_NOT_OFFERED"
+
+    def __init__(self, provider: str, what: str) -> None:
+        super().__init__(f"{provider} does not offer {what} here.")
+        self.provider = provider
+
+
+class NotWaiting(DomainError):
+    """The payment does not stand where this could be done to it."""
+
+    code = "PAYMENT_NOT_WAITING"
+
+    def __init__(self, status: str, for_what: str) -> None:
+        super().__init__(f"This payment is {status} and does not wait {for_what}.")
+        self.status = status
+
+
+class CaptureTooMuch(DomainError):
+    code = "CAPTURE_TOO_MUCH"
+
+    def __init__(self, authorized: Money) -> None:
+        super().__init__(f"The payer's bank has promised {authorized}: capture that, or less.")
+        self.authorized = authorized
 
 
 class StoreClosed(DomainError):

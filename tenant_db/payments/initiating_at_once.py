@@ -16,7 +16,7 @@ from tenant_db.audit.models import TenantAudit
 from tenant_db.idempotency.models import TenantIdempotency
 from tenant_db.outbox.models import TenantOutbox
 from tenant_db.payments.initiating import NewPayment, require_open, require_texts, values_of
-from tenant_db.payments.initiating_statements import PLACE, Place, writing
+from tenant_db.payments.initiating_statements import LATER, PLACE, Place, writing
 from tenant_db.payments.stepping import notices_of
 
 _KEY: Final = "key_"
@@ -26,9 +26,10 @@ _KEYS: Final = cast("Table", TenantIdempotency.__table__)
 async def find_place(tenant: Tenant, new: NewPayment, once: Once) -> Place | None:
     """Where the money is to go; None where something speaks against it, which a transaction will say.
 
-    That may be a key that was used before, an order, which is locked first, or any refusal.
+    That may be a key that was used before, an order, which is locked first, a provider account that
+    has no channel, or any refusal.
     """
-    if new.order_reference is not None:
+    if new.order_reference is not None or new.channel_id is None or new.phone is None:
         return None
     given = {"channel": new.channel_id, "store": new.store_id, "operation": once.operation, "key": once.key}
     rows = await tenant.rows(_LOOK.sql, *_LOOK.arguments(given))
@@ -62,7 +63,7 @@ async def write_payment(
     if not rows:
         return None
     PAYMENTS.labels(place.provider, values["status"]).inc()
-    return values | {"customer_id": rows[0][0]}
+    return dict.fromkeys(LATER) | values | {"customer_id": rows[0][0]}
 
 
 def _look() -> Prepared:

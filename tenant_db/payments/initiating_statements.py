@@ -8,6 +8,7 @@ from sqlalchemy import CTE, FromClause, Select, Table, bindparam, func, literal,
 from sqlalchemy.dialects.postgresql import insert
 
 from core.currency import Currency
+from tenant_db.channels.machine import ChannelStatus
 from tenant_db.channels.models import Channel
 from tenant_db.credentials.models import ProviderAccount
 from tenant_db.customers.models import Customer
@@ -19,11 +20,11 @@ from tenant_db.stores.models import Store
 class Place(NamedTuple):
     """Where the money is to go, as one look-up finds it."""
 
-    channel_id: UUID
+    channel_id: UUID | None
     status: str
     currency: Currency
     environment: str
-    short_code: str
+    short_code: str | None
     provider_account_id: UUID
     provider: str
     is_enabled: bool
@@ -61,7 +62,57 @@ PLACE: Final = (
     .where(_CHANNELS.c.id == bindparam("channel"))
 )
 
-PAYMENT_COLUMNS: Final = tuple(column.name for column in _PAYMENTS.columns)
+_FIRST_CHANNEL: Final = (
+    select(_CHANNELS.c.id)
+    .where(_CHANNELS.c.provider_account_id == _ACCOUNTS.c.id)
+    .order_by(_CHANNELS.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+ACCOUNT_PLACE: Final = (
+    select(
+        _CHANNELS.c.id.label("channel_id"),
+        func.coalesce(_CHANNELS.c.status, ChannelStatus.ACTIVE.value).label("status"),
+        _CHANNELS.c.currency,
+        _ACCOUNTS.c.environment,
+        _CHANNELS.c.short_code,
+        _ACCOUNTS.c.id.label("provider_account_id"),
+        _ACCOUNTS.c.provider,
+        _ACCOUNTS.c.is_enabled,
+        _STORES.c.id.label("store_id"),
+        _STORES.c.closed_at,
+        _ACCOUNTS.c.currencies,
+    )
+    # M-Pesa collects on the account's short code; the others have none.
+    .outerjoin(_CHANNELS, _CHANNELS.c.id == _FIRST_CHANNEL)
+    .outerjoin(
+        _STORES,
+        _STORES.c.id == func.coalesce(bindparam("store", type_=_STORES.c.id.type), _CHANNELS.c.store_id),
+    )
+    .where(_ACCOUNTS.c.id == bindparam("account"))
+)
+"""As `PLACE`, of a provider account; with the currencies it collects."""
+
+LATER: Final = frozenset(
+    {
+        "sub_status",
+        "next_action",
+        "failure_code",
+        "failure_message",
+        "item_hash",
+        "provider_reference",
+        "request_reference",
+        "receipt",
+        "review_note",
+        "authorized_minor",
+        "captured_minor",
+        "fee_minor",
+        "submitted_at",
+        "settled_at",
+    }
+)
+"""Columns that are empty until somebody else writes them."""
+WRITTEN: Final = tuple(column.name for column in _PAYMENTS.columns if column.name not in LATER)
 
 
 def writing(source: FromClause | None = None) -> tuple[Select[tuple[UUID]], tuple[CTE, CTE]]:
@@ -70,13 +121,16 @@ def writing(source: FromClause | None = None) -> tuple[Select[tuple[UUID]], tupl
     With a `source`, of at most one row, nothing is written where it has none.
     """
     payer = _payer(source)
-    names = list(PAYMENT_COLUMNS)
+    return select(payer.c.id), (_payment(payer), _event(payer))
+
+
+def _payment(payer: CTE | None) -> CTE:
+    columns = _PAYMENTS.c
     values = [
-        payer.c.id if column.name == "customer_id" else bindparam(column.name, type_=column.type)
-        for column in _PAYMENTS.columns
+        bindparam(name, type_=columns[name].type) if payer is None or name != "customer_id" else payer.c.id
+        for name in WRITTEN
     ]
-    payment = insert(_PAYMENTS).from_select(names, select(*values), include_defaults=False).cte("payment")
-    return select(payer.c.id), (payment, _event(payer))
+    return insert(_PAYMENTS).from_select(WRITTEN, select(*values), include_defaults=False).cte("payment")
 
 
 def _payer(source: FromClause | None) -> CTE:
@@ -105,7 +159,7 @@ def _payer(source: FromClause | None) -> CTE:
     )
 
 
-def _event(payer: CTE) -> CTE:
+def _event(payer: CTE | None) -> CTE:
     columns = _EVENTS.c
     values: dict[str, Any] = {
         "id": bindparam("event_id", type_=columns.id.type),
@@ -118,7 +172,9 @@ def _event(payer: CTE) -> CTE:
         "cause": literal(rules.Cause.API.value, columns.cause.type),
         "details": literal({}, columns.details.type),
     }
-    row = select(*values.values()).select_from(payer)
+    row = select(*values.values())
+    if payer is not None:
+        row = row.select_from(payer)
     return insert(_EVENTS).from_select(list(values), row, include_defaults=False).cte("event")
 
 
@@ -129,3 +185,5 @@ def _write() -> Select[tuple[UUID]]:
 
 WRITE: Final = _write()
 """A payment, its first event and its payer: three rows in one statement. Gives the payer's id."""
+WRITE_UNNAMED: Final = select(null()).add_cte(_payment(None), _event(None))
+"""The same of a payer whose phone nobody told, and who is no customer yet."""

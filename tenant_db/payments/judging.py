@@ -3,6 +3,7 @@
 What proves an M-Pesa payment is this payment's own URL, the stored CheckoutRequestID, the amount
 and an unused receipt. Where the answer to our request was lost there is no stored id, and a query
 with the callback's id stands in for it. Anything else that looks off is kept aside, and M-Pesa asked.
+Other providers prove a payment by a signed message or by their answer to a question (`judge_answer`).
 
 Source: M-Pesa Daraja, sections 6, 8 and 10.
 """
@@ -22,7 +23,7 @@ from tenant_db.payments.machine import (
     UNKNOWN,
     PaymentStatus,
 )
-from tenant_db.payments.rules import NotPaid, Paid, Told
+from tenant_db.payments.rules import Answer, Authorized, Mismatch, NotPaid, Paid, StillPending, Told
 
 OPEN = frozenset({CREATED, UNKNOWN, PENDING, AUTHORIZED})
 
@@ -36,6 +37,10 @@ class Ruling(Enum):
     """Settled before, by a query: only the receipt is new."""
     NOTHING = auto()
     """Told before."""
+    AUTHORIZE = auto()
+    """The payer's bank has promised the money."""
+    STAY = auto()
+    """Open as before; what the payer has to do may be new."""
     WAIT = auto()
     """Our own request is still being answered."""
     ASK = auto()
@@ -54,6 +59,16 @@ class Standing:
     amount: Money
     provider_reference: str | None
     receipt: str | None
+    credited: Money | None = None
+    """What its store got; None before that."""
+    may_be_part: bool = False
+    """Whether a part of the amount may have been captured."""
+
+    def could_be_paid_with(self, amount: Money | None) -> bool:
+        if amount is None or amount == self.amount:
+            return True
+        is_same = amount.currency is self.amount.currency
+        return self.may_be_part and is_same and 0 < amount.minor < self.amount.minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +128,49 @@ def _judge_not_paid(standing: Standing, said: Statement, told: NotPaid) -> Rulin
     return Ruling.END_UNPAID
 
 
-def judge_answer(standing: Standing, answer: Told) -> Ruling:
-    """Rule on what the provider answered when asked about the stored id.
+def judge_answer(standing: Standing, answer: Answer, *, is_claimed: bool = False) -> Ruling:
+    """Rule on what the provider answered about the stored id, or told with proof of its own.
 
-    It names no amount, but the prompt could not be for another one. "Not paid" ends what is open;
-    "paid" is proof even for what had ended.
+    `is_claimed` says that the receipt belongs to another payment. An M-Pesa query names no amount, but
+    the prompt could not be for another one. "Not paid" ends what is open; "paid" is proof even for what
+    had ended.
     """
-    if isinstance(answer, Paid):
-        return Ruling.NOTHING if standing.status is SUCCEEDED else Ruling.SUCCEED
-    if standing.status is SUCCEEDED:
+    match answer:
+        case Paid():
+            return _answered_paid(standing, answer, is_claimed=is_claimed)
+        case Authorized():
+            return _answered_authorized(standing, answer)
+        case NotPaid():
+            if standing.status is SUCCEEDED:
+                return Ruling.REVIEW
+            return Ruling.END_UNPAID if standing.status in OPEN else Ruling.NOTHING
+        case StillPending():
+            return Ruling.STAY if standing.status in {SUBMITTING, UNKNOWN, PENDING} else Ruling.NOTHING
+        case Mismatch():
+            return Ruling.REVIEW
+
+
+def _answered_paid(standing: Standing, paid: Paid, *, is_claimed: bool) -> Ruling:
+    if is_claimed:
         return Ruling.REVIEW
-    return Ruling.END_UNPAID if standing.status in OPEN else Ruling.NOTHING
+    if standing.status is SUCCEEDED:
+        return _answered_again(standing, paid)
+    if not standing.could_be_paid_with(paid.amount):
+        return Ruling.REVIEW
+    return Ruling.SUCCEED
+
+
+def _answered_again(standing: Standing, paid: Paid) -> Ruling:
+    if paid.amount not in {None, standing.credited}:
+        return Ruling.REVIEW
+    if paid.receipt is None or paid.receipt == standing.receipt:
+        return Ruling.NOTHING
+    return Ruling.LEARN_RECEIPT if standing.receipt is None else Ruling.REVIEW
+
+
+def _answered_authorized(standing: Standing, told: Authorized) -> Ruling:
+    if standing.status in {AUTHORIZED, SUCCEEDED}:
+        return Ruling.NOTHING
+    is_expected = standing.status in OPEN or standing.status is SUBMITTING
+    # A promise that comes after the end would bind the payer's money for nothing.
+    return Ruling.AUTHORIZE if is_expected and told.amount == standing.amount else Ruling.REVIEW

@@ -18,6 +18,12 @@ async def lock_receipt(session: TenantSession, environment: str, short_code: str
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
+async def lock_account_receipt(session: TenantSession, account_id: UUID | None, receipt: str) -> None:
+    """As `lock_receipt`, of a provider account that has no short code."""
+    name = f"receipt:{account_id}:{receipt}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
 async def lock_order(session: TenantSession, order_reference: str) -> None:
     """Let one transaction at a time start an attempt for this order, or find one of them paid."""
     name = f"order:{order_reference}"

@@ -186,7 +186,7 @@ async def _by_payer(session: TenantSession, new: NewConfirmation) -> list[Paymen
     prompts = found.all()
     if len(prompts) > PROMPTS_READ_MAX:
         return []
-    theirs = [id_ for id_, phone in prompts if is_payer(new.payer, Phone(phone))]
+    theirs = [id_ for id_, phone in prompts if phone and is_payer(new.payer, Phone(phone))]
     return await _locked(session, and_(Payment.id.in_(theirs), fits)) if theirs else []
 
 

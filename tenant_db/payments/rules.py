@@ -8,11 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
+from core.collecting import CaptureMode, Feature, Method, NextAction
 from core.currency import Currency
+from core.errors import InvalidInput
 from core.money import Money
+from core.offers import Offer
 from core.phone import Phone
-from tenant_db.payments.errors import AmountNotWhole, AmountOutOfRange, PhoneNotServed, TextNotUsable
+from tenant_db.payments.errors import (
+    AmountNotWhole,
+    AmountOutOfRange,
+    MethodNotOffered,
+    PhoneNotServed,
+    TextNotUsable,
+)
 from tenant_db.payments.machine import PaymentStatus
 
 PROMPTS_PER_PHONE_MAX: Final = 3
@@ -25,6 +35,12 @@ SEND_WINDOW: Final = timedelta(minutes=5)
 """How long a payment that could not be sent is still tried: nobody waits longer at a counter."""
 PROMPT_WINDOW: Final = timedelta(minutes=3)
 """How long a prompt that was sent may be answered before the provider's "not paid" is an expiry."""
+PAYER_WINDOWS: Final = {
+    Method.MOBILE_MONEY: timedelta(minutes=3),
+    Method.CARD: timedelta(hours=1),
+    Method.BANK_TRANSFER: timedelta(days=1),
+}
+"""How long a payer who was asked may take, by the method; then we give the payment up."""
 UNKNOWN_GUARD: Final = timedelta(minutes=3)
 """How long an attempt of unknown outcome keeps its order from being tried again."""
 REVIEW_AFTER: Final = timedelta(hours=24)
@@ -39,6 +55,7 @@ DESCRIPTION_CHARACTERS_MAX: Final = 100
 ORDER_REFERENCE_CHARACTERS_MAX: Final = 64
 CUSTOMER_NAME_CHARACTERS_MAX: Final = 100
 CUSTOMER_EMAIL_CHARACTERS_MAX: Final = 254
+RETURN_URL_CHARACTERS_MAX: Final = 2_000
 
 POLL_LADDER_S: Final = (10, 20, 40, 90, 300, 900, 3_600, 21_600, 86_400, 172_800, 259_200, 345_600, 432_000)
 """M-Pesa's, in seconds since the prompt: where the catalog's settings name no ladder."""
@@ -103,7 +120,7 @@ def ended_as(reason: FailureReason, *, window_over: bool) -> PaymentStatus:
     which come after some 20 s) is a failure while our own window is open, and an expiry once it is
     over: `expired` always means both that our window passed and that the provider said "not paid".
     """
-    if reason is FailureReason.CANCELLED_BY_PAYER:
+    if reason in {FailureReason.CANCELLED_BY_PAYER, FailureReason.CANCELLED_BY_MERCHANT}:
         return PaymentStatus.CANCELLED
     if reason is FailureReason.NO_ANSWER and window_over:
         return PaymentStatus.EXPIRED
@@ -116,6 +133,15 @@ class SubStatus(StrEnum):
     STK_INITIATED = "stk_initiated"
     STK_SUCCESS = "stk_success"
     STK_FAILED = "stk_failed"
+    REQUIRES_ACTION = "requires_action"
+    """The payer has something to do: `next_action`."""
+    PAYER_DECLINED = "payer_declined"
+    """The payer's last try came to nothing, and another is welcome."""
+    AUTHORIZED = "authorized"
+    CAPTURING = "capturing"
+    CANCELLING = "cancelling"
+    PAID = "paid"
+    NOT_PAID = "not_paid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +156,45 @@ MPESA_RANGE: Final = AmountRange(100, 25_000_000)
 """KES 1 to 250,000 (Daraja: M-Pesa Express, `Amount`)."""
 
 
-def require_collectable(provider: str, amount: Money, limits: AmountRange | None) -> None:
+def require_collectable(provider: str, amount: Money, offer: Offer | None) -> None:
     """Refuse an amount the provider would refuse; nothing is ever rounded on the payer's behalf.
 
     Raises:
         AmountNotWhole: M-Pesa takes whole shillings.
-        AmountOutOfRange: outside `limits`, or outside the provider's own where there are none.
+        AmountOutOfRange: outside the catalog's limits, or outside the published ones where it has none.
     """
-    limits = limits or (MPESA_RANGE if provider == MPESA else AmountRange(1, None))
+    found = None if offer is None else offer.currencies.get(amount.currency)
+    limits = MPESA_RANGE if provider == MPESA else AmountRange(1, None)
+    if found is not None:
+        limits = AmountRange(found.min_minor, found.max_minor)
     too_much = limits.most_minor is not None and amount.minor > limits.most_minor
     if amount.minor < limits.least_minor or too_much:
         most = None if limits.most_minor is None else Money(limits.most_minor, amount.currency)
         raise AmountOutOfRange(Money(limits.least_minor, amount.currency), most)
-    if provider == MPESA and amount.minor % whole_minor(amount.currency):
+    least_step = whole_minor(amount.currency) if provider == MPESA else 1
+    if amount.minor % (least_step if found is None else max(least_step, found.step_minor)):
         raise AmountNotWhole(amount.currency)
+
+
+def require_offered(provider: str, method: Method, capture: CaptureMode, offer: Offer | None) -> None:
+    """Raises MethodNotOffered where the provider can't collect this way."""
+    methods = {Method.MOBILE_MONEY.value} if provider == MPESA else None
+    if offer is not None:
+        methods = set(offer.methods) if offer.takes_payments else set()
+    if methods is not None and method.value not in methods:
+        raise MethodNotOffered(provider, method.value.replace("_", " "))
+    can_capture = offer is not None and Feature.CAPTURE.value in offer.features
+    if capture is CaptureMode.MANUAL and not can_capture:
+        raise MethodNotOffered(provider, "capturing later")
+
+
+def require_return_url(url: str) -> None:
+    """Raises InvalidInput where a browser should not be sent there."""
+    parts = urlsplit(url) if url.isprintable() and len(url) <= RETURN_URL_CHARACTERS_MAX else None
+    is_safe = parts is not None and bool(parts.hostname) and "@" not in parts.netloc
+    is_local = is_safe and parts is not None and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if parts is None or not is_safe or not (parts.scheme == "https" or (is_local and parts.scheme == "http")):
+        raise InvalidInput("returnUrl", "Expected an https URL, such as https://shop.example.com/thanks.")
 
 
 def require_served(provider: str, phone: Phone) -> None:
@@ -199,6 +250,8 @@ class Paid:
     """None where it does not say: a query."""
     receipt: str | None = None
     """None where it does not say: a query."""
+    fee: Money | None = None
+    """What the provider keeps, where it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,4 +266,28 @@ class NotPaid:
     """False where the provider's sheet wants one confirming query first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """The money is reserved and waits to be captured."""
+
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class StillPending:
+    """The provider has not decided."""
+
+    next_action: NextAction | None = None
+    failed_attempt: NotPaid | None = None
+    """The payer tried and was declined, and may try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Something is paid, but not what was asked for: nothing may be credited."""
+
+    why: str
+
+
 Told = Paid | NotPaid
+Answer = Paid | Authorized | NotPaid | StillPending | Mismatch

@@ -1,37 +1,23 @@
-"""Settles a payment by what its provider says: a callback, or the answer to a question."""
+"""Settles an M-Pesa payment by the callback that came to its own address."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import exists, or_, select
 
 from tenancy.sessions import TenantSession
-from tenant_db.payments.crediting import clear_suspense
+from tenant_db.payments.answering import Settled, Verdict, learn_receipt, settle_by_answer, standing_of
 from tenant_db.payments.ending import end_unpaid, succeed
-from tenant_db.payments.judging import Ruling, Standing, Statement, judge, judge_answer
+from tenant_db.payments.judging import Ruling, Statement, judge
 from tenant_db.payments.locking import lock_payment, lock_receipt
 from tenant_db.payments.machine import CREATED, UNKNOWN
 from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import Cause, NotPaid, Paid, Told
-from tenant_db.payments.stepping import remark
 
-
-class Verdict(StrEnum):
-    """What became of something a provider told."""
-
-    SETTLED = "settled"
-    UNCHANGED = "unchanged"
-    """Told before, or settled meanwhile."""
-    WAIT = "wait"
-    """Try it again in a moment: our own request is still being answered."""
-    ASK = "ask"
-    """Ask the provider about the id that was told, and come back with the answer."""
-    QUARANTINED = "quarantined"
-    """Nothing of it counts."""
+__all__ = ["Callback", "Settled", "Verdict", "learn_receipt", "settle_by_answer", "settle_by_callback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +30,6 @@ class Callback:
     """SHA-256 of the URL's secret part."""
     provider_reference: str
     told: Told
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The verdict, and the payment it is about, where there is one."""
-
-    verdict: Verdict
-    payment_id: UUID | None = None
-    channel_id: UUID | None = None
-    note: str = ""
-    """Why it was set aside."""
-    is_worth_asking: bool = False
-    """Whether the provider can be asked how the payment stands."""
 
 
 async def settle_by_callback(
@@ -72,30 +45,15 @@ async def settle_by_callback(
         return Settled(Verdict.QUARANTINED, note="no payment has this address")
     receipt = callback.told.receipt if isinstance(callback.told, Paid) else None
     if receipt is not None:
-        await lock_receipt(session, place.environment, place.short_code, receipt)
+        await lock_receipt(session, place.environment, place.short_code or "", receipt)
     payment = await lock_payment(session, place.id)
     if payment.channel_id != callback.channel_id:
         return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, "another channel's endpoint")
     statement = Statement(
         callback.provider_reference, callback.told, await _is_claimed(session, payment, callback), answer
     )
-    ruling = judge(_standing(payment), statement)
+    ruling = judge(standing_of(payment), statement)
     return await _carry_out(session, payment, callback, ruling, now)
-
-
-async def settle_by_answer(session: TenantSession, payment_id: UUID, answer: Told, now: datetime) -> Settled:
-    """Rule on what the provider answered about the payment's stored id, under the payment's lock."""
-    payment = await lock_payment(session, payment_id)
-    ruling = judge_answer(_standing(payment), answer)
-    if ruling is Ruling.SUCCEED:
-        await succeed(session, payment, payment.receipt, Cause.QUERY, now)
-    elif ruling is Ruling.END_UNPAID and isinstance(answer, NotPaid):
-        end_unpaid(session, payment, answer, Cause.QUERY, now)
-    elif ruling is Ruling.REVIEW:
-        flag(session, payment, "The provider calls a settled payment not paid.", Cause.QUERY)
-    else:
-        return Settled(Verdict.UNCHANGED, payment.id, payment.channel_id)
-    return Settled(Verdict.SETTLED, payment.id, payment.channel_id)
 
 
 async def _carry_out(
@@ -131,13 +89,6 @@ def _set_aside(session: TenantSession, payment: Payment, ruling: Ruling) -> Sett
     return Settled(
         Verdict.QUARANTINED, payment.id, payment.channel_id, note, payment.provider_reference is not None
     )
-
-
-async def learn_receipt(session: TenantSession, payment: Payment, receipt: str, cause: Cause) -> None:
-    """Complete a payment that a query had settled, under the locks of the receipt and of the payment."""
-    payment.receipt = receipt
-    remark(session, payment, cause, receipt=receipt)
-    await clear_suspense(session, payment)
 
 
 def _adopt(payment: Payment, callback: Callback) -> None:
@@ -187,7 +138,3 @@ async def _is_claimed(session: TenantSession, payment: Payment, callback: Callba
             )
         )
     return bool(await session.scalar(select(or_(*claims))))
-
-
-def _standing(payment: Payment) -> Standing:
-    return Standing(payment.state, payment.amount, payment.provider_reference, payment.receipt)

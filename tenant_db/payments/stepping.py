@@ -4,6 +4,7 @@ from uuid import UUID
 
 from tenancy.metrics import PAYMENTS
 from tenancy.sessions import Notice, TenantSession
+from tenant_db.orders.telling import tell_of
 from tenant_db.payments.machine import PaymentStatus
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Cause
@@ -26,8 +27,10 @@ def remark(session: TenantSession, payment: Payment, cause: Cause, **details: st
 
 
 def tell(session: TenantSession, payment: Payment) -> None:
-    """Publish after the commit that the payment has a new version."""
+    """Publish after the commit that the payment, and with it its order, has a new version."""
     session.after.notices += notices_of(payment.id, payment.version, payment.status)
+    if payment.order_id is not None:
+        tell_of(session, payment.order_id)
 
 
 def notices_of(id: UUID, version: int, status: str) -> list[Notice]:

@@ -31,7 +31,7 @@ class Claim:
 
     payment_id: UUID
     amount: Money
-    phone: Phone
+    phone: Phone | None
     reference: str
     description: str
     item_hash: bytes
@@ -72,7 +72,7 @@ async def claim(
     return Claim(
         payment.id,
         payment.amount,
-        Phone(payment.phone),
+        Phone(payment.phone) if payment.phone else None,
         payment.reference,
         payment.description,
         item_hash,

@@ -11,6 +11,7 @@ from core.currency import Currency
 from core.errors import DomainError, NotFound
 from core.ids import new_id
 from core.money import Money
+from core.offers import CurrencyLimits, Offer
 from core.phone import Phone
 from tenancy.sessions import Tenant
 from tenant_db.channels.machine import ChannelStatus
@@ -29,7 +30,7 @@ from tenant_db.payments.errors import (
 )
 from tenant_db.payments.initiating import initiate_payment
 from tenant_db.payments.models import Payment
-from tenant_db.payments.rules import AmountRange, Paid
+from tenant_db.payments.rules import Paid
 from tenant_db.payments.settling import settle_by_answer
 from tenant_db.stores.models import Store
 from tests.conftest import RecordedSignals
@@ -88,6 +89,21 @@ async def test_a_created_payment_is_told_to_its_subscribers(tenant: Tenant, sign
     assert topics == [f"payment:{payment.id}", "payments"]
 
 
+LIMITS = {Currency.KES: CurrencyLimits(1_000, None)}
+DEAR = {
+    "mpesa": Offer(
+        "mpesa",
+        "M-Pesa",
+        frozenset({"mobile_money"}),
+        frozenset(),
+        LIMITS,
+        1,
+        takes_payments=True,
+        takes_accounts=True,
+    )
+}
+
+
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
@@ -95,7 +111,7 @@ async def test_a_created_payment_is_told_to_its_subscribers(tenant: Tenant, sign
         ({"amount": Money(25_000_100, Currency.KES)}, AmountOutOfRange),
         ({"amount": Money(1_050, Currency.KES)}, AmountNotWhole),
         ({"amount": Money(100, Currency.USD)}, WrongCurrency),
-        ({"amount": Money(500, Currency.KES), "range": AmountRange(1_000, None)}, AmountOutOfRange),
+        ({"amount": Money(500, Currency.KES), "offers": DEAR}, AmountOutOfRange),
         ({"phone": Phone("+255700000001")}, PhoneNotServed),
         ({"phone": Phone("+254200000001")}, PhoneNotServed),
         ({"description": "  "}, TextNotUsable),

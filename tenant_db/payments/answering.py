@@ -1,0 +1,195 @@
+"""Settles a payment by what its provider answered, or told with proof of its own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import exists, select
+
+from core.collecting import CaptureMode
+from core.money import Money
+from tenancy.sessions import TenantSession
+from tenant_db.payments.crediting import charge_fee, clear_suspense
+from tenant_db.payments.ending import end_unpaid, succeed
+from tenant_db.payments.judging import Ruling, Standing, judge_answer
+from tenant_db.payments.locking import lock_account_receipt, lock_payment
+from tenant_db.payments.machine import AUTHORIZED, CREATED, PENDING, SUBMITTING, SUCCEEDED
+from tenant_db.payments.models import Payment
+from tenant_db.payments.reviewing import flag
+from tenant_db.payments.rules import (
+    Answer,
+    Authorized,
+    Cause,
+    Mismatch,
+    NotPaid,
+    Paid,
+    StillPending,
+    SubStatus,
+)
+from tenant_db.payments.showing import show
+from tenant_db.payments.stepping import remark, step
+
+
+class Verdict(StrEnum):
+    """What became of something a provider told."""
+
+    SETTLED = "settled"
+    UNCHANGED = "unchanged"
+    """Told before, or settled meanwhile."""
+    WAIT = "wait"
+    """Try it again in a moment: our own request is still being answered."""
+    ASK = "ask"
+    """Ask the provider about the id that was told, and come back with the answer."""
+    QUARANTINED = "quarantined"
+    """Nothing of it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The verdict, and the payment it is about, where there is one."""
+
+    verdict: Verdict
+    payment_id: UUID | None = None
+    channel_id: UUID | None = None
+    note: str = ""
+    """Why it was set aside."""
+    is_worth_asking: bool = False
+    """Whether the provider can be asked how the payment stands."""
+
+
+async def settle_by_answer(
+    session: TenantSession,
+    payment_id: UUID,
+    answer: Answer,
+    now: datetime,
+    *,
+    cause: Cause = Cause.QUERY,
+    request_reference: str | None = None,
+) -> Settled:
+    """Rule on what the provider says of the payment's stored id, and carry the ruling out.
+
+    Locks the receipt, then the payment. Whoever comes first settles; again changes nothing.
+    `request_reference` is a second id of the provider that it told along.
+    """
+    payment = await _locked(session, payment_id, answer)
+    if request_reference is not None and payment.request_reference is None:
+        payment.request_reference = request_reference
+    return await carry_out(session, payment, answer, cause, now)
+
+
+async def carry_out(
+    session: TenantSession, payment: Payment, answer: Answer, cause: Cause, now: datetime
+) -> Settled:
+    """As `settle_by_answer`, of a payment that is locked, and its receipt with it."""
+    is_claimed = isinstance(answer, Paid) and await _is_claimed(session, payment, answer.receipt)
+    ruling = judge_answer(standing_of(payment), answer, is_claimed=is_claimed)
+    match ruling, answer:
+        case Ruling.SUCCEED, Paid():
+            await _succeed(session, payment, answer, cause, now)
+        case ((Ruling.LEARN_RECEIPT | Ruling.NOTHING), Paid()) if payment.state is SUCCEEDED:
+            return await _learn(session, payment, answer, cause)
+        case Ruling.END_UNPAID, NotPaid():
+            end_unpaid(session, payment, answer, cause, now)
+        case Ruling.AUTHORIZE, Authorized():
+            _authorize(session, payment, answer, cause)
+        case Ruling.STAY, StillPending():
+            return _stay(session, payment, answer, cause)
+        case Ruling.REVIEW, _:
+            note = _contradiction(payment, answer, is_claimed=is_claimed)
+            flag(session, payment, note, cause)
+            return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, note)
+        case _:
+            return Settled(Verdict.UNCHANGED, payment.id, payment.channel_id)
+    return Settled(Verdict.SETTLED, payment.id, payment.channel_id)
+
+
+def standing_of(payment: Payment) -> Standing:
+    """What of a locked payment decides."""
+    return Standing(
+        payment.state,
+        payment.amount,
+        payment.provider_reference,
+        payment.receipt,
+        payment.due if payment.state is SUCCEEDED else None,
+        payment.capture_mode == CaptureMode.MANUAL,
+    )
+
+
+async def learn_receipt(session: TenantSession, payment: Payment, receipt: str, cause: Cause) -> None:
+    """Complete a payment that a query had settled, under the locks of the receipt and of the payment."""
+    payment.receipt = receipt
+    remark(session, payment, cause, receipt=receipt)
+    await clear_suspense(session, payment)
+
+
+async def _locked(session: TenantSession, payment_id: UUID, answer: Answer) -> Payment:
+    if isinstance(answer, Paid) and answer.receipt is not None:
+        account_id = await session.scalar(select(Payment.provider_account_id).where(Payment.id == payment_id))
+        await lock_account_receipt(session, account_id, answer.receipt)
+    return await lock_payment(session, payment_id)
+
+
+async def _is_claimed(session: TenantSession, payment: Payment, receipt: str | None) -> bool:
+    """Whether the receipt is another payment's. A channel's receipts are told by callbacks alone."""
+    if receipt is None or payment.channel_id is not None:
+        return False
+    other = exists().where(
+        Payment.provider_account_id == payment.provider_account_id,
+        Payment.receipt == receipt,
+        Payment.channel_id.is_(None),
+        Payment.id != payment.id,
+    )
+    return bool(await session.scalar(select(other)))
+
+
+async def _succeed(session: TenantSession, payment: Payment, paid: Paid, cause: Cause, now: datetime) -> None:
+    captured: Money | None = paid.amount if payment.capture_mode == CaptureMode.MANUAL else None
+    receipt = paid.receipt or payment.receipt
+    await succeed(session, payment, receipt, cause, now, captured=captured, fee=paid.fee)
+
+
+async def _learn(session: TenantSession, payment: Payment, paid: Paid, cause: Cause) -> Settled:
+    """What was settled before may lack its receipt or its fee."""
+    verdict = Verdict.UNCHANGED
+    if paid.receipt is not None and payment.receipt is None:
+        await learn_receipt(session, payment, paid.receipt, cause)
+        verdict = Verdict.SETTLED
+    if paid.fee is not None and payment.fee_minor is None:
+        await charge_fee(session, payment, paid.fee, cause)
+        remark(session, payment, cause, fee=str(paid.fee.minor))
+        verdict = Verdict.SETTLED
+    return Settled(verdict, payment.id, payment.channel_id)
+
+
+def _authorize(session: TenantSession, payment: Payment, told: Authorized, cause: Cause) -> None:
+    if payment.state is CREATED:
+        # It was taken back as surely not sent; the promise says that it was sent after all.
+        step(session, payment, SUBMITTING, cause)
+    payment.authorized_minor = told.amount.minor
+    payment.sub_status = SubStatus.AUTHORIZED.value
+    payment.next_action = None
+    payment.failure_code = payment.failure_message = None
+    step(session, payment, AUTHORIZED, cause)
+
+
+def _stay(session: TenantSession, payment: Payment, told: StillPending, cause: Cause) -> Settled:
+    is_new = show(session, payment, told, cause)
+    if payment.state is not PENDING:
+        step(session, payment, PENDING, cause)
+        is_new = True
+    return Settled(Verdict.SETTLED if is_new else Verdict.UNCHANGED, payment.id, payment.channel_id)
+
+
+def _contradiction(payment: Payment, answer: Answer, *, is_claimed: bool) -> str:
+    if isinstance(answer, Mismatch):
+        return f"What the provider has does not fit: {answer.why}"
+    if is_claimed:
+        return "The provider tells the receipt of another payment."
+    if isinstance(answer, Authorized):
+        return f"The payer's bank has promised {answer.amount}, which fits nothing that is open."
+    if isinstance(answer, Paid) and payment.state is not SUCCEEDED:
+        return f"The provider has taken {answer.amount}, not {payment.amount}."
+    if isinstance(answer, Paid):
+        return "The provider tells a second receipt or another amount of a paid payment."
+    return "The provider calls a settled payment not paid."
