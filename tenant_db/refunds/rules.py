@@ -1,10 +1,12 @@
 """The limits of refunding, and how the refunds of a payment stand together. Pure."""
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from core.money import Money
 from tenant_db.refunds.machine import SUCCEEDED, UNDER_WAY, RefundStatus
 
 REASON_CHARACTERS_MAX: Final = 200
@@ -58,3 +60,38 @@ def refund_state(paid_minor: int, refunds: Iterable[tuple[RefundStatus, int]]) -
     if refunded == 0:
         return RefundState.NONE
     return RefundState.FULLY if refunded >= paid_minor else RefundState.PARTLY
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The provider says the money is on its way back, for good as far as it knows."""
+
+    provider_reference: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """The provider has taken it and not decided."""
+
+    provider_reference: str | None
+    attention: str | None = None
+    """What a person must do at the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """The money stays with, or came back to, the business."""
+
+    code: str
+    message: str
+    provider_reference: str | None = None
+
+
+Told = Done | Undecided | NotDone
+"""What a provider says of a refund."""
+
+
+def next_ask_at(since: datetime, asks: int, ladder_s: Sequence[int]) -> datetime | None:
+    """When the rung after `asks` taken ones is due; None at the end of the ladder."""
+    return since + timedelta(seconds=ladder_s[asks]) if asks < len(ladder_s) else None
