@@ -13,6 +13,7 @@ from schema import (
     ledger_posting_types,
     ledger_proof,
     members,
+    order_types,
     payment_types,
     registering,
     sessions,
@@ -36,6 +37,7 @@ from schema.ledger_posting_bulk import LedgerBulkMutations
 from schema.ledger_proof import LedgerProofMutations, LedgerProofQueries, ledger_verification_node
 from schema.ledger_statements import LedgerStatementQueries
 from schema.members import MemberMutations, MemberQueries
+from schema.orders import OrderMutations, OrderQueries, OrderSubscriptions, order_node
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
 from schema.reconciliation import ReconciliationMutations, ReconciliationQueries, finding_node
 from schema.registering import RegistrationMutations, RegistrationQueries, RegistrationSubscriptions
@@ -50,6 +52,7 @@ NODES: Final[dict[Kind, NodeLoader]] = {
     Kind.STORE: store_node,
     Kind.CHANNEL: channel_node,
     Kind.PAYMENT: payment_node,
+    Kind.ORDER: order_node,
     Kind.LEDGER_ACCOUNT: ledger_account_node,
     Kind.TRANSFER: transfer_node,
     Kind.HOLD: hold_node,
@@ -66,6 +69,7 @@ class Query(
     StoreQueries,
     ChannelQueries,
     PaymentQueries,
+    OrderQueries,
     LedgerQueries,
     HoldQueries,
     LedgerStatementQueries,
@@ -96,6 +100,7 @@ class Mutation(
     StoreMutations,
     ChannelMutations,
     PaymentMutations,
+    OrderMutations,
     LedgerPostingMutations,
     LedgerBulkMutations,
     HoldMutations,
@@ -118,6 +123,7 @@ class Mutation(
 class Subscription(
     ChannelSubscriptions,
     PaymentSubscriptions,
+    OrderSubscriptions,
     LedgerBalanceSubscriptions,
     RegistrationSubscriptions,
     ExportSubscriptions,
@@ -135,6 +141,7 @@ def tenant_schema() -> strawberry.Schema:
             *stores.REFUSALS,
             *channel_types.REFUSALS,
             *payment_types.REFUSALS,
+            *order_types.REFUSALS,
             *ledger_posting_types.REFUSALS,
             *exports.REFUSALS,
             *ledger_proof.REFUSALS,

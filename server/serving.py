@@ -22,6 +22,7 @@ from jobs.forwarding import forwarding_handlers
 from jobs.inbox import inbox_handlers
 from jobs.ledger import ledger_handlers
 from jobs.mail import mail_handlers
+from jobs.orders import order_handlers
 from jobs.payments import payment_handlers
 from jobs.providers import Providers
 from jobs.proving import proof_handlers
@@ -100,6 +101,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *payment_handlers(providers),
         *inbox_handlers(providers),
         *channel_handlers(providers),
+        *order_handlers(),
         *alert_handlers(),
         *ledger_handlers(),
         *export_handlers(),

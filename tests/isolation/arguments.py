@@ -15,6 +15,12 @@ VICTIMS: Final = {
     "query.payment.id": "payment",
     "query.payments.storeId": "store",
     "query.payments.channelId": "channel",
+    "query.order.id": "order",
+    "query.orders.storeId": "store",
+    "mutation.createOrder.input.storeId": "store",
+    "mutation.cancelOrder.input.id": "order",
+    "mutation.createPayLink.input.orderId": "order",
+    "subscription.orderUpdated.id": "order",
     "query.storeBalance.storeId": "store",
     "query.storeFinancialSummary.storeId": "store",
     "query.financialReport.storeId": "store",
@@ -115,6 +121,9 @@ VALUES: Final[dict[str, Any]] = {
     "orderReference": f"{MARK} 1",
     "customerName": None,
     "customerEmail": None,
+    "customerPhone": "+254700000009",
+    "quantity": 1,
+    "unitPriceMinor": "10000",
     "scopes": ["payments:read"],
     "expiresAt": None,
     "effectiveAt": None,
@@ -163,6 +172,8 @@ OF_PATHS: Final = {
     # With all that accounts and transfers lead to, a hundred of them cost too much.
     "query.transfers.first": 20,
     "query.ledgerAccounts.first": 20,
+    "query.orders.first": 20,
+    "query.orders.reference": None,
 }
 """What single arguments get instead."""
 REQUIRED_KINDS: Final = {

@@ -44,6 +44,7 @@ OF_TENANTS: Final = {
     "verify_channel": {"channel_id": "channel"},
     "verify_ledger": {"verification_id": "ledger_verification"},
     "expire_hold": {"hold_id": "hold"},
+    "expire_order": {"order_id": "order"},
     "copy_alert": {"alert_id": "alert"},
     "make_export": {"export_id": "export"},
     "deliver_webhooks": {"endpoint_id": "webhook_endpoint"},
@@ -63,6 +64,7 @@ JOBS: Final = OF_TENANTS | OF_THE_PLATFORM
 TOPICS: Final = {
     "payment:": "payment",
     "payments": None,
+    "order:": "order",
     "channel:": "channel",
     "export:": "export",
     "tenant": None,

@@ -27,6 +27,7 @@ from tenant_db.ledger.holding import place_hold
 from tenant_db.ledger.posting import post
 from tenant_db.ledger.rules import TransferKind
 from tenant_db.ledger.verifications import begin_verification
+from tenant_db.orders.rules import NewItem
 from tenant_db.reconciliation.models import Finding
 from tenant_db.reconciliation.reconciling import NewReconciliation, plan
 from tenant_db.reconciliation.rules import AskedBy, FindingKind
@@ -34,6 +35,7 @@ from tenant_db.reviews.opening import NewReview, open_review
 from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 from tests.factories.callers import REQUEST
 from tests.factories.ledger import make_account, sale
+from tests.factories.orders import make_order
 from tests.factories.payments import Shop, initiate, make_shop
 from tests.factories.statements import make_statement
 from tests.factories.trading import make_stall, trade
@@ -81,6 +83,7 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
         "store": outside(Kind.STORE, shop.store_id),
         "channel": outside(Kind.CHANNEL, shop.channel_id),
         "payment": outside(Kind.PAYMENT, payment.id),
+        "order": outside(Kind.ORDER, await _sold_on_order(tenant, shop, name)),
         **checked,
         **await _asked_of_people(tenant, payment.id, name),
         "ledger_verification": outside(Kind.LEDGER_VERIFICATION, await _verifying(services, tenant)),
@@ -135,6 +138,11 @@ async def _asked_of_people(tenant: Tenant, payment_id: UUID, name: str) -> dict[
         review_id = await open_review(session, new)
         alert_id = await session.scalar(text("SELECT id FROM alerts"))
     return {"review": outside(Kind.REVIEW, review_id), "alert": outside(Kind.ALERT, alert_id)}
+
+
+async def _sold_on_order(tenant: Tenant, shop: Shop, name: str) -> UUID:
+    items = [NewItem(name, 1, 1_250)]
+    return (await make_order(tenant, shop, reference=f"{name} order", customer_name=name, items=items)).id
 
 
 async def _ordered(tenant: Tenant, shop: Shop, name: str) -> UUID:
