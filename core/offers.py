@@ -2,9 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from core.currency import Currency
 from core.money import Money
+
+
+class ProviderStatus(StrEnum):
+    """Where a provider is in its life in the catalog."""
+
+    ACTIVE = "active"
+    BETA = "beta"
+    """On offer, and marked as new."""
+    INACTIVE = "inactive"
+    """No new payments and no new accounts; open payments are still asked about."""
+    DEPRECATED = "deprecated"
+    """Accounts that are there go on; no new ones are made."""
+
+
+class IntegrationType(StrEnum):
+    """Whose code speaks to a provider."""
+
+    BUILT_IN = "built_in"
+    PLUGIN = "plugin"
+    """An installed Python package, found by its entry point."""
+    CUSTOM = "custom"
+    """The platform's own, outside Hazina."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from integrations.http import Call
 from integrations.protocol import Adapter
 from integrations.registry import adapter_for
 from owner_db.catalog.errors import ProviderUnknown
-from owner_db.catalog.providers import Provider, enabled_provider
+from owner_db.catalog.providers import Provider, known_provider
 from tenancy.audit import SYSTEM
 from tenancy.context import Services
 from tenancy.metrics import PROVIDER_SECONDS
@@ -138,7 +138,7 @@ class Providers:
         if provider is None or time.monotonic() >= until:
             try:
                 async with self._services.owner.reading() as session:
-                    provider = await enabled_provider(session, code)
+                    provider = await known_provider(session, code)
             except ProviderUnknown as error:
                 raise NotConfigured(error.message) from error
             self._catalog[code] = (time.monotonic() + CATALOG_S, provider)

@@ -2,7 +2,7 @@
 
 from owner_db.alerts.models import PlatformAlert
 from owner_db.audit.models import OwnerAudit
-from owner_db.catalog.models import PaymentProvider, ProviderCurrencySupport
+from owner_db.catalog.models import CatalogRelease, PaymentProvider, ProviderCurrencySupport
 from owner_db.documents.models import PersistedDocument
 from owner_db.idempotency.models import OwnerIdempotency
 from owner_db.inbox.models import OwnerInbox
@@ -31,6 +31,7 @@ from owner_db.users.models import (
 
 __all__ = [
     "ApiKey",
+    "CatalogRelease",
     "DatabaseServer",
     "DirtyTenant",
     "HookEndpoint",

@@ -16,6 +16,8 @@ from tenancy.revisions import Which, head
 from tenancy.sessions import NobodyListens, OwnerDatabase
 
 OWNER_ROLE = "hazina_owner"
+SANDBOX_PROVIDERS = ("mpesa", "stripe", "paystack", "flutterwave")
+"""Those that the sandbox simulates, each at a path of its code."""
 _TURN = 0x48A21A04
 """Advisory lock on the first server: one process at a time prepares the platform."""
 
@@ -71,4 +73,5 @@ async def _write_down(owner: OwnerDatabase, settings: Settings, migrator_url: st
         )
         await ensure_catalog(session)
         if settings.sandbox_url is not None:
-            await point_provider_at(session, "mpesa", f"{settings.sandbox_url}/mpesa")
+            for provider in SANDBOX_PROVIDERS:
+                await point_provider_at(session, provider, f"{settings.sandbox_url}/{provider}")
