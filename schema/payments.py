@@ -21,6 +21,7 @@ from schema.errors import (
     NotFoundError,
     RateLimitedError,
 )
+from schema.order_types import AmountNotDueError, OrderNotOpenError
 from schema.payment_types import (
     AmountNotWholeError,
     AmountOutOfRangeError,
@@ -54,7 +55,8 @@ class InitiatePaymentInput:
     )
     order_reference: str | None = strawberry.field(
         default=None,
-        description="Your own name of the order, 1 to 64 characters. An order is collected once.",
+        description="Your own name of the order, 1 to 64 characters. An order is collected once. Where "
+        "`createOrder` made it, the amount must be what is due, and its store's balance grows.",
     )
     customer_name: str | None = strawberry.field(default=None, description="The payer's name, if known.")
     customer_email: str | None = strawberry.field(
@@ -101,6 +103,8 @@ InitiatePaymentResult = Annotated[
     | TextNotUsableError
     | PaymentInProgressError
     | OrderAlreadyPaidError
+    | OrderNotOpenError
+    | AmountNotDueError
     | RateLimitedError
     | IdempotencyKeyReusedError
     | IdempotencyInProgressError
