@@ -25,7 +25,9 @@ RECOMMENDATION_MAX: Final = 1_000_000
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 ENVIRONMENTS: Final = ("sandbox", "production")
 SECRET_WORDS: Final = frozenset({"secret", "password", "passkey", "hash", "token", "pin", "key"})
-RESERVED: Final = frozenset({"hook_token", "confirmation_token", "validation_token"})
+RESERVED: Final = frozenset(
+    {"hook_token", "confirmation_token", "validation_token", "result_token", "webhook_token"}
+)
 """Secrets of ours that lie beside a tenant's own."""
 _NESTING: Final = ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "properties", "items")
 _REPEATED: Final = re.compile(r"\([^)]*[+*][^)]*\)[+*{]")

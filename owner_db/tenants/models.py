@@ -88,7 +88,7 @@ class HookEndpoint(Keyed, OwnerModel):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"), index=True)
     provider: Mapped[str]
     purpose: Mapped[str]
-    """What arrives there: `stk`, `c2b_confirmation`, `c2b_validation`."""
+    """What arrives there: `stk`, `c2b_confirmation`, `c2b_validation`, `webhook`."""
     channel_id: Mapped[UUID | None]
     provider_account_id: Mapped[UUID | None]
     revoked_at: Mapped[datetime | None]

@@ -15,3 +15,13 @@ class SecretName(StrEnum):
     """Of the C2B confirmation URL: `/hooks/{confirmation_token}`."""
     VALIDATION_TOKEN = "validation_token"  # noqa: S105 - a name, not a secret
     """Of the C2B validation URL."""
+    WEBHOOK_TOKEN = "webhook_token"  # noqa: S105 - a name, not a secret
+    """Of the URL that a tenant registers at its provider: `/hooks/{webhook_token}`."""
+    RESULT_TOKEN = "result_token"  # noqa: S105 - a name, not a secret
+    """First part of the result URL of an operator's request: `/hooks/{result_token}/{item}`."""
+    INITIATOR_PASSWORD = "initiator_password"  # noqa: S105 - a name, not a secret
+    """Of the API operator: for reversals, statuses and balances."""
+
+
+PREVIOUS = ".previous"
+"""Ends the name of a secret that was replaced, and still proves webhooks for a while."""
