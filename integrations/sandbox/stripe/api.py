@@ -93,10 +93,16 @@ class StripeSandbox(ProviderSandbox):
         }
 
     async def release(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Have payers and refunds take their next step now, and tell all that is to be told."""
+        reference = given.get("reference")
         for intent in self._intents:
-            if given.get("reference") in (None, intent.id):
+            if reference in (None, intent.id):
+                await self.clockwork.hurry(intent.id)
                 intent.is_released = True
                 self._intents.save(intent)
+        for refund in self._refunds:
+            if reference in (None, refund.payment_intent):
+                await self.clockwork.hurry(refund.id)
         return await super().release(given)
 
     def resume(self) -> None:
@@ -182,7 +188,8 @@ and webhook secret <code>{demo.DEMO_STRIPE_WEBHOOK_SECRET}</code>.
         plan = self.plans.next(account.id, name, **self._facts(form, id_))
         if plan.result == "refused":
             raise _refusal(plan)
-        key, base_url = request.headers.get("idempotency-key"), str(request.base_url).rstrip("/")
+        key = request.headers.get("idempotency-key")
+        base_url = f"{str(request.base_url).rstrip('/')}{request.scope['root_path']}"
         call = Call(account, form, plan, id_, key, base_url)
 
         async def take() -> Response:

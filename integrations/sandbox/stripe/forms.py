@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from integrations.sandbox.stripe.objects import HUNDREDTHS_IN_NAME
 from integrations.sandbox.stripe.refusals import StripeError, invalid
 
-ENDS_IN_00: Final = frozenset({"ugx", "isk"})
 LEAST: Final[Mapping[str, int]] = {"gbp": 30, "jpy": 50, "usd": 50, "eur": 50, "zar": 50}
 """[ASSUMED] Elsewhere 50 of Stripe's unit: the real minimum follows the day's rates."""
 LEAST_ELSEWHERE: Final = 50
@@ -62,7 +62,7 @@ def require_amount(form: Form, name: str, currency: str) -> int:
     amount = require_number(form, name)
     if amount < 1 or len(str(amount)) > AMOUNT_DIGITS_MAX:
         raise invalid("This value must be greater than or equal to 1.", param=name)
-    if currency in ENDS_IN_00 and amount % 100:
+    if currency in HUNDREDTHS_IN_NAME and amount % 100:
         raise invalid(f"{currency} has no decimals: the amount must end in 00.", param=name)
     return amount
 

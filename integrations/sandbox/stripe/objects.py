@@ -9,6 +9,8 @@ from typing import Any, Final
 from core.currency import Currency
 from integrations.sandbox.plans import Plan
 
+HUNDREDTHS_IN_NAME: Final = ("ugx", "isk")
+"""Counted in hundredths that don't exist: every amount ends in 00."""
 ENDED: Final = ("succeeded", "canceled")
 CANCELABLE: Final = (
     *("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action"),
@@ -63,8 +65,9 @@ class PaymentIntent:
 
     @property
     def fee(self) -> int:
-        """2.9 % and 30 of the unit."""
-        return self.amount_received * 29 // 1_000 + 30
+        """2.9 % and 30 of the unit, where there is such a unit."""
+        fee = self.amount_received * 29 // 1_000 + 30
+        return fee - fee % 100 if self.currency in HUNDREDTHS_IN_NAME else fee
 
     def as_json(self, expand: AbstractSet[str] = frozenset()) -> dict[str, Any]:
         charge: Any = self.latest_charge
@@ -240,6 +243,6 @@ def is_live_key(key: str) -> bool:
 
 
 def minor_of(amount: int, currency: str) -> int:
-    """In the minor unit of `core.currency`: UGX and ISK are counted in hundredths that don't exist."""
+    """In the minor unit of `core.currency`."""
     known = Currency(currency.upper())
-    return amount // 100 if currency in ("ugx", "isk") and known.exponent == 0 else amount
+    return amount // 100 if currency in HUNDREDTHS_IN_NAME and known.exponent == 0 else amount
