@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from sqlalchemy import select
 
 from owner_db.tiers.models import Tier
-from tenancy.context import OwnerContext, TenantContext
+from tenancy.context import PAYER, OwnerContext, TenantContext
 from tenancy.errors import RateLimited
 from tenancy.limits import Budget
 from tenancy.sessions import OwnerDatabase
@@ -29,6 +29,8 @@ class Allowance:
 
 UNPROVEN: Final = Allowance(2_000, 100, 20)
 """Of one IP address without a valid token: sign-in and registration."""
+PAYERS: Final = Allowance(1_000, 50, 1_000)
+"""Of one order's page; and the sockets of all such pages of one business on one process."""
 STAFF: Final = Allowance(50_000, 5_000, 200)
 SMALLEST: Final = Allowance(2_000, 100, 20)
 """Of a tenant whose tier is not known."""
@@ -84,6 +86,8 @@ class Charging:
         caller = f"ip:{context.request.network}" if principal is None else f"{principal.kind}:{principal.id}"
         limits = context.services.limits
         budget = await limits.charge(tenant_id, caller, cost, allowance.capacity, allowance.restore_per_s)
+        if principal is not None and principal.kind == PAYER:
+            return await self._of_payer(context, cost, budget)
         if tenant_id is None:
             return _Charged(cost, budget, lambda units: limits.give_back(None, caller, units))
 
@@ -99,6 +103,16 @@ class Charging:
             raise
         return _Charged(cost, budget, give_back)
 
+    async def _of_payer(self, context: Context, cost: int, budget: Budget) -> Charge:
+        """A payer pays with the address, too, and not from what the business' own people share.
+
+        Raises:
+            RateLimited: the address asked for too much, whatever links it holds.
+        """
+        address = f"payers:{context.request.network}"
+        await context.services.limits.charge(None, address, cost, UNPROVEN.capacity, UNPROVEN.restore_per_s)
+        return _Charged(cost, budget, lambda _units: None)
+
     async def connections_max(self, context: Context) -> int:
         """Sockets and event streams that the tenant may have open on one process."""
         return (await self.allowance(context)).sockets_max
@@ -107,6 +121,8 @@ class Charging:
         """What the caller of this operation may use."""
         if context.principal is None:
             return UNPROVEN
+        if context.principal.kind == PAYER:
+            return PAYERS
         if isinstance(context, OwnerContext):
             return STAFF
         if time.monotonic() - self._loaded_at > TIERS_REFRESH_S:

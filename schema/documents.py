@@ -25,6 +25,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from schema.admitting import root_fields
 from schema.cost import OperationCost, operation_cost
 from schema.inputs import LongList, long_lists
 from schema.limits import (
@@ -71,6 +72,8 @@ class Runnable(NamedTuple):
     node: OperationDefinitionNode
     cost: OperationCost
     long_lists: Sequence[LongList]
+    roots: frozenset[str]
+    """The names of its root fields, such as `payment`; `__typename` is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +165,8 @@ class Documents:
 
     def _runnable(self, ast: DocumentNode, operation: OperationDefinitionNode) -> Runnable:
         places = long_lists(self._schema, operation)
-        return Runnable(
-            operation, operation_cost(self._schema, ast, operation, self._weights, places), places
-        )
+        cost = operation_cost(self._schema, ast, operation, self._weights, places)
+        return Runnable(operation, cost, places, root_fields(ast, operation))
 
 
 class TrustedDocuments:

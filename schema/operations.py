@@ -24,6 +24,7 @@ from graphql import (
 from graphql.execution import create_source_event_stream, map_source_to_response_event
 from strawberry.execution import optimized_is_awaitable
 
+from schema.admitting import NOT_FOR_PAYERS, is_admitted
 from schema.budgets import Charge
 from schema.cost import COST_MAX
 from schema.documents import (
@@ -153,9 +154,11 @@ class Operations(Generic[Context]):
         document = self._documents.read(text)
         if document.errors:
             raise NotExecuted(list(document.errors))
-        operation, cost, places = _chosen(document, request.operation_name)
+        operation, cost, places, roots = _chosen(document, request.operation_name)
         if operation.operation not in allowed:
             raise NotExecuted([_error(*NOT_HERE[operation.operation])])
+        if not is_admitted(context, roots):
+            raise NotExecuted([_error(*NOT_FOR_PAYERS)])
         charge = await self._charge(context, cost.of(request.variables or {}))
         return _Prepared(
             operation.name.value if operation.name else "anonymous",

@@ -8,8 +8,10 @@ from starlette.requests import HTTPConnection
 from core.errors import InvalidInput
 from core.ids import Kind, inside, outside
 from schema.budgets import UNPROVEN
+from server.payers import Payers
 from server.settings import Settings
 from tenancy.audit import Actor, record_audit
+from tenancy.checkout_tokens import BEARER_PREFIX
 from tenancy.context import OwnerContext, Principal, RequestInfo, Services, TenantContext
 from tenancy.errors import Forbidden, NotSignedIn, TenantNotServed, WrongTenant
 from tenancy.metrics import CROSS_TENANT_ATTEMPTS
@@ -28,6 +30,7 @@ class Callers:
         self._services = services
         self._authenticator = authenticator
         self._settings = settings
+        self._payers = Payers(services)
 
     async def tenant_context(self, connection: HTTPConnection, authorization: str | None) -> TenantContext:
         """Who calls the tenant schema; without a token, nobody.
@@ -41,6 +44,10 @@ class Callers:
         bearer = bearer_of(authorization)
         if bearer is None:
             return TenantContext(self._services, request)
+        if bearer.startswith(BEARER_PREFIX):
+            context = await self.payer_context(bearer.removeprefix(BEARER_PREFIX), request)
+            await self._require_same_tenant(connection, context, context.paying()[1])
+            return context
         principal = await self._proven(bearer, "tenant", request)
         context = TenantContext(self._services, request, principal)
         if principal.tenant_id is not None:
@@ -50,6 +57,21 @@ class Callers:
                 context.not_served = refusal
         await self._require_same_tenant(connection, context, principal)
         return context
+
+    async def payer_context(self, token: str, request: RequestInfo) -> TenantContext:
+        """Whoever holds a link to pay an order; a token that proves nothing is charged to its address.
+
+        Raises:
+            NotSignedIn: the token proves nothing.
+            TenantNotServed: the business of a proven one can't be reached now.
+            RateLimited: too many guesses.
+        """
+        try:
+            principal, tenant = await self._payers.proven(token)
+        except NotSignedIn:
+            await self._charge_guess(request)
+            raise
+        return TenantContext(self._services, request, principal, tenant)
 
     async def owner_context(self, connection: HTTPConnection, authorization: str | None) -> OwnerContext:
         """Who calls the owner schema; without a token, nobody.
@@ -92,18 +114,18 @@ class Callers:
     ) -> None:
         named = connection.headers.get(TENANT_HEADER)
         if named is not None and not _names(named, principal):
-            await self._refuse(context, "header", named)
+            await self._refuse(context, principal, "header", named)
         label = _subdomain(connection, self._settings.tenant_domain)
         if label is not None:
             slug = None if context.bound_tenant is None else context.bound_tenant.ref.slug
             if label != slug:
-                await self._refuse(context, "subdomain", label)
+                await self._refuse(context, principal, "subdomain", label)
 
-    async def _refuse(self, context: TenantContext, through: str, named: str) -> None:
+    async def _refuse(self, context: TenantContext, principal: Principal, through: str, named: str) -> None:
         CROSS_TENANT_ATTEMPTS.labels(through).inc()
         # Rows of the audit log stay for ever: nobody may add them as fast as they can ask.
         await self._charge_guess(context.request)
-        principal, request = context.signed_in(), context.request
+        request = context.request
         actor = Actor(principal.kind, principal.id, request.ip, request.user_agent, request.id)
         subject = None if principal.tenant_id is None else outside(Kind.TENANT, principal.tenant_id)
         async with self._services.owner.transaction() as session:

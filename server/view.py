@@ -46,6 +46,7 @@ from server.view_sockets import Socket, SocketHandler, TextAdapter, socket_close
 from server.view_streams import EventStream
 from server.view_watch import Context, Slots, Watch
 from tenancy.addresses import counted
+from tenancy.context import PAYER
 
 ContextOf = Callable[[HTTPConnection, str | None], Awaitable[Context]]
 """From a connection and its `Bearer …`, who calls. Raises DomainError, shown by its code:
@@ -166,7 +167,9 @@ class GraphQLView(GraphQL["Socket[Context]", None]):
         held.enter_context(self._slots.taken(f"{principal.kind}:{principal.id}", STREAMS_PER_CALLER_MAX))
         if principal.tenant_id is not None:
             limit = await self._connections_max(context)
-            held.enter_context(self._slots.taken(f"t:{principal.tenant_id}", limit))
+            # Payers' pages must not take the places of the business' own people.
+            whose = PAYER if principal.kind == PAYER else "t"
+            held.enter_context(self._slots.taken(f"{whose}:{principal.tenant_id}", limit))
 
     async def _serve_socket(self, websocket: WebSocket) -> None:
         try:

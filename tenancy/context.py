@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 from uuid import UUID
 
 from core.clock import Clock
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Loader = TypeVar("Loader")
 
+PAYER: Final = "payer"
+"""The kind of a principal who holds a link to one order's page, and may do nothing else."""
+
 
 class Closing(Protocol):
     """Something of a process that has to end before its connections do."""
@@ -38,9 +41,9 @@ class Principal:
     """Who a verified token or API key speaks for."""
 
     kind: str
-    """`user`, `api_key` or `staff`: the actor_kind of audit rows."""
+    """`user`, `api_key`, `staff` or `payer`: the actor_kind of audit rows."""
     id: UUID
-    """The user's id, or the API key's."""
+    """The user's id, the API key's, or that of the order a payer may pay."""
     tenant_id: UUID | None
     scopes: frozenset[Scope]
     role: str | None
@@ -112,17 +115,31 @@ class TenantContext:
     def tenant(self) -> Tenant:
         """Raises NotSignedIn, NoTenant or TenantNotServed."""
         self.signed_in()
+        return self._bound()
+
+    def signed_in(self) -> Principal:
+        """Who calls on behalf of a business. Raises NotSignedIn, also for whoever holds a link to pay."""
+        if self.principal is None or self.principal.kind == PAYER:
+            raise NotSignedIn
+        return self.principal
+
+    def paying(self) -> tuple[Tenant, Principal]:
+        """Whose order is to be paid, and who holds the link to it: a principal whose id is the order's.
+
+        Raises:
+            NotSignedIn: whoever calls has no such link.
+            TenantNotServed: the business can't be reached now.
+        """
+        if self.principal is None or self.principal.kind != PAYER:
+            raise NotSignedIn("Open the link to the order again.")
+        return self._bound(), self.principal
+
+    def _bound(self) -> Tenant:
         if self.not_served is not None:
             raise self.not_served
         if self.bound_tenant is None:
             raise NoTenant
         return self.bound_tenant
-
-    def signed_in(self) -> Principal:
-        """Raises NotSignedIn."""
-        if self.principal is None:
-            raise NotSignedIn
-        return self.principal
 
     def require(self, scope: Scope) -> Principal:
         """Raises NotSignedIn, or Forbidden where the role or key lacks the scope."""
