@@ -3,14 +3,16 @@
 Source: Flutterwave v3, sections 2 and 3.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from core.collecting import ActionKind, CaptureMode, Method, NextAction
 from core.currency import Currency
 from core.money import Money
 from core.phone import Phone
+from integrations.account import NotConfigured
 from integrations.errors import FailureReason, OutcomeUnknown, ProviderRejected
 from integrations.flutterwave.messages import Envelope, id_of, major, meta_of, text_of, url_of
 from integrations.protocol import Accepted, Intent, StillPending
@@ -23,6 +25,7 @@ HOSTED: Final = "hosted"
 SESSION_MINUTES: Final = 30
 SESSION_MINUTES_MAX: Final = 1_440
 RETRIES_MAX: Final = 3
+_DOMAIN: Final = re.compile(r"([a-z0-9-]{1,63}\.)+[a-z]{2,63}")
 
 MOBILE_MONEY: Final[Mapping[Currency, tuple[str, str]]] = {
     Currency.GHS: ("mobile_money_ghana", "233"),
@@ -50,24 +53,36 @@ HOSTED_MOBILE_MONEY: Final[Mapping[Currency, str]] = {
 class Habits:
     """How one account collects: from the catalog's settings and the tenant's details."""
 
-    networks: Mapping[str, str]
-    """Mobile-money network by currency, for direct charges besides M-Pesa: `{"GHS": "MTN"}`."""
+    networks: Mapping[str, str] = field(default_factory=dict)
+    """Which mobile-money network a number belongs to, by its first digits: `{"23324": "MTN"}`."""
     session_minutes: int = SESSION_MINUTES
     """How long a hosted page can be paid."""
-    default_email: str | None = None
-    """Where a payer gave none: Flutterwave wants one."""
+    alias_domain: str | None = None
+    """Of the e-mail addresses that stand in for payers who gave none: Flutterwave wants one."""
 
     @classmethod
     def of(cls, settings: Mapping[str, object], details: Mapping[str, str | None]) -> "Habits":
-        """Read what the catalog and the tenant set."""
+        """Read `mobile_money_networks`, `session_minutes` and `alias_email_domain`.
+
+        Raises:
+            NotConfigured: the domain is none.
+        """
         networks, minutes = settings.get("mobile_money_networks"), settings.get("session_minutes")
+        domain = str(details.get("alias_email_domain") or settings.get("alias_email_domain") or "")
+        if domain and _DOMAIN.fullmatch(domain) is None:
+            raise NotConfigured("alias_email_domain is no domain")
         return cls(
             {str(key): str(name) for key, name in networks.items()} if isinstance(networks, dict) else {},
             min(minutes, SESSION_MINUTES_MAX)
             if isinstance(minutes, int) and minutes > 0
             else SESSION_MINUTES,
-            details.get("default_email"),
+            domain or None,
         )
+
+    def network_of(self, phone: Phone) -> str | None:
+        """By the longest beginning that fits; None where none does."""
+        fitting = [start for start in self.networks if phone.digits.startswith(start)]
+        return self.networks[max(fitting, key=len)] if fitting else None
 
 
 def charge_type(intent: Intent, habits: Habits) -> str | None:
@@ -78,8 +93,8 @@ def charge_type(intent: Intent, habits: Habits) -> str | None:
     if currency is Currency.KES:
         return MPESA if phone.digits.startswith(KENYA) else None
     name, country = MOBILE_MONEY.get(currency, ("", ""))
-    is_served = bool(name) and phone.digits.startswith(country) and currency in habits.networks
-    return name if is_served else None
+    is_served = phone.digits.startswith(country) and habits.network_of(phone) is not None
+    return name if name and is_served else None
 
 
 def charge_body(intent: Intent, kind: str, habits: Habits) -> dict[str, Json]:
@@ -95,7 +110,7 @@ def charge_body(intent: Intent, kind: str, habits: Habits) -> dict[str, Json]:
     if intent.payer_name:
         body["fullname"] = intent.payer_name
     if kind != MPESA:
-        body["network"] = habits.networks[intent.amount.currency]
+        body["network"] = habits.network_of(intent.phone)
     return body
 
 
@@ -152,10 +167,12 @@ def require_whole(amount: Money) -> None:
 
 
 def require_email(intent: Intent, habits: Habits) -> str:
-    email = intent.email or habits.default_email
-    if not email:
-        raise _refused("email", "Flutterwave wants the payer's e-mail address, or a default_email of yours.")
-    return email
+    """The payer's address, or one of ours that is this payment's alone."""
+    if intent.email:
+        return intent.email
+    if habits.alias_domain is None:
+        raise _refused("email", "Flutterwave wants an e-mail address; the account has no domain for aliases.")
+    return f"{intent.payment_id}@{habits.alias_domain}"
 
 
 def require_automatic(intent: Intent) -> None:

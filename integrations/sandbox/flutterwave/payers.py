@@ -128,9 +128,7 @@ class Payers:
             plan=asdict(plan),
         )
         self._refunds.save(refund)
-        if plan.result == "paid":
-            word = "completed-momo" if row.payment_type == "mpesa" else "completed-mpgs"
-            self._clockwork.start(refund.id, self._pause_s(plan), partial(self._finish, refund, word))
+        self._finish_later(refund, self._pause_s(plan))
         return refund
 
     def resume(self) -> None:
@@ -141,6 +139,8 @@ class Payers:
         for link in self._links:
             if link.attempts == 0 and link.is_active and link.way.answer == "normal":
                 self.visit(link)
+        for refund in self._refunds:
+            self._finish_later(refund, 0.0)
 
     async def hurry(self, tx_ref: str | None) -> None:
         """Let payers act now: of one reference, or all of them."""
@@ -174,6 +174,12 @@ class Payers:
             await self.attempt(link, "paid")
             return
         await self.attempt(link, plan.result, str(plan.details.get("said", "")))
+
+    def _finish_later(self, refund: Refund, delay_s: float) -> None:
+        if refund.way.result == "paid" and refund.status == "completed":
+            row = self._transactions.get(refund.transaction_id)
+            word = "completed-momo" if row is not None and row.payment_type == "mpesa" else "completed-mpgs"
+            self._clockwork.start(refund.id, delay_s, partial(self._finish, refund, word))
 
     async def _finish(self, refund: Refund, word: str) -> None:
         refund.status = word

@@ -1,6 +1,6 @@
 """Accounts and clients that speak to Flutterwave's sandbox."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from integrations.protocol import Intent, Question, RefundRequest
 from integrations.sandbox import demo
 from tests.integrations.scripted import Scripted, scripted_server
 from tests.sandbox import RunningSandbox
+from tests.wire.recording import Recorder
 
 FLUTTERWAVE = "flutterwave"
 TENANT = outside(Kind.TENANT, new_id())
@@ -87,10 +88,21 @@ MakeDesk = Callable[..., Desk]
 
 
 @pytest.fixture
-def make_desk(sandbox: RunningSandbox, http: httpx.AsyncClient) -> MakeDesk:
+def heard(http: httpx.AsyncClient) -> Iterator[Recorder]:
+    """All that is said between adapter and sandbox fits the sheet, in every test."""
+    recorder = Recorder()
+    yield recorder
+    http.event_hooks = {}
+    assert recorder.complaints("flutterwave_calls") == []
+
+
+@pytest.fixture
+def make_desk(sandbox: RunningSandbox, http: httpx.AsyncClient, heard: Recorder) -> MakeDesk:
     def make(base_url: str | None = None, **changes: object) -> Desk:
         calls: list[Call] = []
         watch = Watch()
+        if base_url is None:
+            heard.listen(http)
 
         async def log(call: Call) -> None:
             calls.append(call)

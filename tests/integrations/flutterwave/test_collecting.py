@@ -9,6 +9,7 @@ from core.collecting import ActionKind, CaptureMode, Method
 from core.currency import Currency
 from core.money import Money
 from core.phone import Phone
+from integrations.account import NotConfigured
 from integrations.errors import FailureReason, ProviderRejected
 from integrations.flutterwave.charging import Habits, charge_body
 from integrations.protocol import Intent, Mismatch, NotPaid, Paid, StillPending
@@ -182,10 +183,10 @@ async def test_a_charge_may_send_its_payer_elsewhere(desk: Desk, outcome: str) -
     [
         (Currency.KES, "+233200000001", {}, "payment_page"),
         (Currency.GHS, "+233200000001", {}, "payment_page"),
-        (Currency.GHS, "+233200000001", {"GHS": "MTN"}, "charge"),
-        (Currency.GHS, "+254700000001", {"GHS": "MTN"}, "payment_page"),
-        (Currency.UGX, "+256700000001", {"UGX": "MTN"}, "charge"),
-        (Currency.XOF, "+221700000001", {"XOF": "Orange"}, "charge"),
+        (Currency.GHS, "+233200000001", {"233": "VODAFONE", "23320": "MTN"}, "charge"),
+        (Currency.GHS, "+254700000001", {"254": "MTN"}, "payment_page"),
+        (Currency.UGX, "+256700000001", {"256": "MTN"}, "charge"),
+        (Currency.XOF, "+221700000001", {"221": "Orange"}, "charge"),
     ],
 )
 async def test_mobile_money_is_prompted_where_its_network_is_known(
@@ -219,10 +220,14 @@ async def test_what_flutterwave_would_refuse_is_never_sent(desk: Desk, intent: I
     assert desk.calls == []
 
 
-def test_a_business_may_lend_its_address_to_payers_who_give_none() -> None:
-    habits = Habits.of({}, {"default_email": "till@example.com"})
+def test_a_business_may_lend_a_domain_to_payers_who_give_none() -> None:
+    habits = Habits.of({}, {"alias_email_domain": "pay.example.com"})
 
-    assert charge_body(prompt_of(email=None), "mpesa", habits)["email"] == "till@example.com"
+    intent = prompt_of(email=None)
+
+    assert charge_body(intent, "mpesa", habits)["email"] == f"{intent.payment_id}@pay.example.com"
+    with pytest.raises(NotConfigured):
+        Habits.of({}, {"alias_email_domain": "jane@example.com"})
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from integrations.sandbox import demo
 from integrations.webhooks import BadSignature, PaymentTold, RefundTold, Webhook
 from tests.integrations.flutterwave.conftest import FLUTTERWAVE, TENANT, Desk, prompt_of, refund_of
 from tests.integrations.scripted import Scripted, answer, scripted_server
+from tests.wire.recording import misfits, read_schema
 
 SCHEME = FlutterwaveWebhooks()
 HASH = demo.DEMO_FLUTTERWAVE_WEBHOOK_HASH
@@ -127,6 +128,20 @@ async def test_a_forged_webhook_has_another_hash(desk: Desk, hook: Scripted) -> 
 
     with pytest.raises(BadSignature):
         authenticate(hook.headers[0]["verif-hash"], HASH)
+
+
+async def test_what_is_told_fits_the_sheet(desk: Desk, hook: Scripted) -> None:
+    schema = read_schema("flutterwave_calls")
+    intent = prompt_of()
+    accepted = await desk.client.create_payment(intent)
+    await desk.release()
+    await desk.client.refund_payment(refund_of(intent, accepted.request_reference))
+    await desk.release()
+
+    charge, refund = await hook.messages(2)
+
+    assert misfits(schema, {"$ref": "#/$defs/charge_event"}, charge) == []
+    assert misfits(schema, {"$ref": "#/$defs/refund_event"}, refund) == []
 
 
 def test_a_refund_that_carries_our_note_is_known_by_it() -> None:
