@@ -48,7 +48,7 @@ async def test_payers_act_and_money_stays_given_back_after_a_restart(
     async with running_sandbox(SandboxSettings(think_time_s=0, book_path=path, mail_port=None)) as sandbox:
         book = await sandbox.book_of(FLUTTERWAVE)
         assert [row["payment_id"] for row in book["paid"]] == [intent.payment_id for intent in intents]
-        assert [row["state"] for row in book["webhooks"]] == ["refused", "refused"]
+        assert {row["state"] for row in book["webhooks"]} == {"refused"}
         client = flutterwave_client(account_of(sandbox.url_of(FLUTTERWAVE)), outside, ignore_call)
         await sandbox.release_webhooks(FLUTTERWAVE)
         assert isinstance(await client.query_refund(refund, None), Refunded)
