@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -71,6 +72,7 @@ class Recorder:
         )
 
 
+@cache
 def read_schema(name: str) -> dict[str, Any]:
     """A schema of this folder that is itself a valid one."""
     schema: dict[str, Any] = json.loads((HERE / f"{name}.schema.json").read_text())
