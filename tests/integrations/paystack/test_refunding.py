@@ -53,6 +53,7 @@ async def test_a_refund_ends_as_paystack_says(desk: Desk, outcome: str, expected
         await desk.release()
     told = await desk.client.query_refund(refund, reference)
     assert isinstance(told, expected)
+    assert not isinstance(told, Absent)
     assert told.provider_reference == reference
     if isinstance(told, Refunded):
         assert told.amount == HALF
