@@ -6,6 +6,7 @@ from owner_db.catalog.models import CatalogRelease, PaymentProvider, ProviderCur
 from owner_db.documents.models import PersistedDocument
 from owner_db.idempotency.models import OwnerIdempotency
 from owner_db.inbox.models import OwnerInbox
+from owner_db.metrics.models import CallFigure, PaymentFigure
 from owner_db.outbox.models import OwnerOutbox
 from owner_db.proofs.models import LedgerHead
 from owner_db.tenants.models import (
@@ -31,6 +32,7 @@ from owner_db.users.models import (
 
 __all__ = [
     "ApiKey",
+    "CallFigure",
     "CatalogRelease",
     "DatabaseServer",
     "DirtyTenant",
@@ -45,6 +47,7 @@ __all__ = [
     "OwnerIdempotency",
     "OwnerInbox",
     "OwnerOutbox",
+    "PaymentFigure",
     "PaymentProvider",
     "PersistedDocument",
     "PlatformAlert",

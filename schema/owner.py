@@ -5,12 +5,13 @@ import strawberry
 from schema import members, platform, sessions
 from schema.base import make_schema
 from schema.platform import PlatformMutations, PlatformQueries
+from schema.platform_metrics import PlatformMetricQueries
 from schema.sessions import SessionMutations
 from schema.store_audit import StoreAuditMutations, StoreAuditQueries
 
 
 @strawberry.type(description="Everything you can read.")
-class Query(PlatformQueries, StoreAuditQueries):
+class Query(PlatformQueries, StoreAuditQueries, PlatformMetricQueries):
     pass
 
 

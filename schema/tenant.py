@@ -37,6 +37,7 @@ from schema.ledger_posting_bulk import LedgerBulkMutations
 from schema.ledger_proof import LedgerProofMutations, LedgerProofQueries, ledger_verification_node
 from schema.ledger_statements import LedgerStatementQueries
 from schema.members import MemberMutations, MemberQueries
+from schema.metrics import MetricQueries
 from schema.orders import OrderMutations, OrderQueries, OrderSubscriptions, order_node
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
 from schema.reconciliation import ReconciliationMutations, ReconciliationQueries, finding_node
@@ -82,6 +83,7 @@ class Query(
     ApiKeyQueries,
     MemberQueries,
     WebhookQueries,
+    MetricQueries,
     RegistrationQueries,
 ):
     @strawberry.field(

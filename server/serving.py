@@ -18,6 +18,7 @@ from jobs.alerts import alert_handlers
 from jobs.channels import channel_handlers
 from jobs.cron import Periodic
 from jobs.exports import export_handlers
+from jobs.figures import Figures
 from jobs.forwarding import forwarding_handlers
 from jobs.inbox import inbox_handlers
 from jobs.ledger import ledger_handlers
@@ -27,6 +28,7 @@ from jobs.payments import payment_handlers
 from jobs.providers import Providers
 from jobs.proving import proof_handlers
 from jobs.reconciliation import Nights, reconciliation_handlers
+from jobs.refunds import refund_handlers
 from jobs.retention import retention_schedule
 from jobs.sealing import Sealer
 from jobs.statements import statement_handlers
@@ -99,6 +101,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
     send = partial(send_mail, _smtp(here.settings))
     return [
         *payment_handlers(providers),
+        *refund_handlers(providers),
         *inbox_handlers(providers),
         *channel_handlers(providers),
         *order_handlers(),
@@ -120,6 +123,7 @@ def schedule(here: Process, sweeping: Tenants) -> Sequence[Periodic]:
     return [
         *retention_schedule(here.services, here.servers),
         *Sealer(here.services, sweeping, here.redis).schedule(),
+        *Figures(here.services.owner, sweeping, here.services.clock).schedule(),
         *Nights(here.services.owner, sweeping, here.services.clock).schedule(),
     ]
 

@@ -13,7 +13,10 @@ class ProviderCall(Keyed, TenantModel):
     """One call to the outside, redacted: no secret, token, hook path or whole phone number."""
 
     __tablename__ = "provider_calls"
-    __table_args__ = (Index("ix_provider_calls_subject", "subject_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_provider_calls_subject", "subject_id", "created_at"),
+        Index("ix_provider_calls_time", "created_at", postgresql_using="brin"),
+    )
 
     provider: Mapped[str]
     operation: Mapped[str]

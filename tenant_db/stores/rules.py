@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from core.errors import InvalidInput
 
@@ -22,7 +22,8 @@ def require_code(value: str) -> None:
         raise InvalidInput("code", "A code has 1 to 32 lower-case letters, digits and hyphens, such as main.")
 
 
-def require_time_zone(value: str) -> None:
-    """Raises InvalidInput unless it is an IANA name this machine knows."""
+def require_time_zone(value: str) -> ZoneInfo:
+    """The zone of an IANA name. Raises InvalidInput unless this machine knows it."""
     if value not in available_timezones():
         raise InvalidInput("timeZone", "A time zone is an IANA name, such as Africa/Nairobi.")
+    return ZoneInfo(value)

@@ -1,0 +1,1 @@
+"""Figures of payments and of calls to providers, for charts."""
