@@ -178,6 +178,17 @@ RefundAnswer = Refunded | RefundPending | RefundFailed
 
 
 @dataclass(frozen=True, slots=True)
+class ListedRefund:
+    """One refund of a payment as the provider lists it, ours or made there by somebody else."""
+
+    provider_reference: str
+    refund_id: str | None
+    """Ours, if it carries it."""
+    amount: Money
+    answer: RefundAnswer
+
+
+@dataclass(frozen=True, slots=True)
 class KeyProof:
     """What a real call with a tenant's keys showed."""
 
@@ -241,6 +252,10 @@ class Adapter:
     ) -> RefundAnswer | Absent:
         """Ask about a refund; with no reference, look for ours among the payment's refunds."""
         raise _not_supported("be asked about refunds")
+
+    async def list_refunds(self, payment: Question, receipt: str | None) -> Sequence[ListedRefund]:
+        """Every refund that the provider has of one payment, whoever asked for it."""
+        raise _not_supported("list refunds")
 
     def list_payments(self, since: datetime, until: datetime) -> AsyncIterator[ListedPayment]:
         """What the provider has of this account between two instants, for the nightly sweep."""

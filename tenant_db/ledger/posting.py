@@ -8,8 +8,10 @@ from tenancy.sessions import TenantSession
 from tenant_db.ledger.book import Book
 from tenant_db.ledger.commands import NewTransfer
 from tenant_db.ledger.locking import lock_known_accounts, transfers_by_key
+from tenant_db.ledger.overdrawing import alert_overdrafts
 from tenant_db.ledger.recording import record
 from tenant_db.ledger.results import Posted
+from tenant_db.ledger.rules import Overdraft
 
 __all__ = ["NewTransfer", "post", "post_linked"]
 
@@ -56,4 +58,6 @@ async def post_linked(
     posted = book.post(news)
     if book.is_changed:
         await record(session, book)
+        if any(new.overdraft is Overdraft.ALLOWED for new in news):
+            await alert_overdrafts(session, book)
     return posted

@@ -7,6 +7,7 @@ from tenant_db.ledger.book import Book, reversal_key
 from tenant_db.ledger.commands import Reverse
 from tenant_db.ledger.errors import TransferUnknown
 from tenant_db.ledger.locking import lock_known_accounts, transfers_by_id, transfers_by_key
+from tenant_db.ledger.overdrawing import alert_overdrafts
 from tenant_db.ledger.recording import record
 from tenant_db.ledger.results import Posted
 from tenant_db.ledger.rules import Overdraft
@@ -36,4 +37,6 @@ async def reverse(
     posted = book.reverse(original, command)
     if book.is_changed:
         await record(session, book)
+        if overdraft is Overdraft.ALLOWED:
+            await alert_overdrafts(session, book)
     return posted

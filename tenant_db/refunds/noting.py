@@ -17,6 +17,7 @@ from tenant_db.payments.models import Payment
 from tenant_db.refunds.booking import take_unasked
 from tenant_db.refunds.locking import Locked, left_minor
 from tenant_db.refunds.machine import SUCCEEDED as REFUND_SUCCEEDED
+from tenant_db.refunds.machine import UNDER_WAY
 from tenant_db.refunds.models import Refund, RefundEvent
 from tenant_db.refunds.rules import Done, RefundCause, RefundOrigin, Told
 from tenant_db.refunds.settling import settle_locked
@@ -57,8 +58,14 @@ async def note_refund(session: TenantSession, noted: NotedRefund, now: datetime)
         return known
     if not isinstance(noted.told, Done):
         return None
+    if await _may_be_ours(session, noted):
+        note = f"The provider lists a refund of {noted.amount} without our id: is it the one under way?"
+        await _ask_people(session, payment, note)
+        return None
     if payment.state is not SUCCEEDED or noted.amount.currency is not payment.currency:
-        await _puzzle(session, payment, noted)
+        paid = f"a payment that is {payment.status} here"
+        note = f"The provider tells of a refund of {noted.amount}, {noted.provider_reference}, of {paid}."
+        await _ask_people(session, payment, note)
         return None
     return await _write(session, payment, noted, now)
 
@@ -114,12 +121,19 @@ async def _doubt(session: TenantSession, refund: Refund, note: str) -> None:
     )
 
 
-async def _puzzle(session: TenantSession, payment: Payment, noted: NotedRefund) -> None:
-    note = (
-        f"The provider tells of a refund of {noted.amount}, {noted.provider_reference}, of a payment that is"
-        f" {payment.status} here."
+async def _may_be_ours(session: TenantSession, noted: NotedRefund) -> bool:
+    """Whether one of ours waits to be known: it may have lost its id on the way, and is not booked twice."""
+    waiting = select(Refund.id).where(
+        Refund.payment_id == noted.payment_id,
+        Refund.provider_reference.is_(None),
+        Refund.amount_minor == noted.amount.minor,
+        Refund.status.in_(UNDER_WAY),
     )
-    question = "Was this payment paid, and was it given back?"
+    return await session.scalar(waiting.limit(1)) is not None
+
+
+async def _ask_people(session: TenantSession, payment: Payment, note: str) -> None:
+    question = "Was this payment given back at the provider?"
     await open_review(
-        session, NewReview(ReviewSubject.PAYMENT, payment.id, ReviewCause.CONTRADICTION, question, note)
+        session, NewReview(ReviewSubject.PAYMENT, payment.id, ReviewCause.REFUND_UNREQUESTED, question, note)
     )

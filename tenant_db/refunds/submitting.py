@@ -120,3 +120,11 @@ async def send_again(session: TenantSession, refund_id: UUID, asked_at: datetime
 async def give_up(session: TenantSession, locked: Locked, now: datetime) -> None:
     """Fail a refund that was not sent and can't be any more."""
     await settle_locked(session, locked, NotDone("not_sent", NEVER_SENT), RefundCause.JOB, now)
+
+
+async def expire_unsent(session: TenantSession, refund_id: UUID, now: datetime) -> RefundStatus:
+    """Fail a refund that waits to be sent for longer than a day."""
+    locked = await lock_refund(session, refund_id)
+    if locked.refund.state is REQUESTED and now - locked.refund.created_at > SEND_WINDOW:
+        await give_up(session, locked, now)
+    return locked.refund.state

@@ -92,7 +92,7 @@ async def credited_account(session: TenantSession, payment: Payment) -> UUID | N
     found = await session.execute(
         select(Transfer.idempotency_key, Transfer.destination_id).where(Transfer.idempotency_key.in_(keys))
     )
-    accounts = dict(found.tuples().all())
+    accounts: dict[str, UUID] = dict(found.all())
     return accounts.get(keys[0]) or accounts.get(keys[1])
 
 

@@ -46,6 +46,8 @@ OF_TENANTS: Final = {
     "expire_hold": {"hold_id": "hold"},
     "expire_order": {"order_id": "order"},
     "copy_alert": {"alert_id": "alert"},
+    "submit_refund": {"refund_id": "refund"},
+    "ask_refund": {"refund_id": "refund"},
     "make_export": {"export_id": "export"},
     "deliver_webhooks": {"endpoint_id": "webhook_endpoint"},
     "expire_export": {"export_id": "export"},
@@ -71,6 +73,10 @@ TOPICS: Final = {
     "ledger": None,
     "alerts": None,
     "reviews": None,
+    "refund:": "refund",
+    "refunds": None,
+    "dispute:": "dispute",
+    "disputes": None,
 }
 """Every topic of a feed: whose id follows it. `resync` never leaves its process."""
 ROOMS: Final = (

@@ -19,6 +19,8 @@ from owner_db.users.signing_in import add_user, new_account
 from tenancy.context import Principal, Services, TenantContext
 from tenancy.roles import ROLE_SCOPES, Role, Scope
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenant_db.disputes.rules import DisputeStatus
+from tenant_db.disputes.telling import ToldDispute, tell_dispute
 from tenant_db.exports.requesting import NewExport, request_export
 from tenant_db.exports.rules import ExportFormat, ExportKind
 from tenant_db.exports.sources import Subject
@@ -37,6 +39,7 @@ from tests.factories.callers import REQUEST
 from tests.factories.ledger import make_account, sale
 from tests.factories.orders import make_order
 from tests.factories.payments import Shop, initiate, make_shop
+from tests.factories.refunds import make_paid, request
 from tests.factories.statements import make_statement
 from tests.factories.trading import make_stall, trade
 from tests.factories.webhooks import make_webhook
@@ -86,6 +89,7 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
         "order": outside(Kind.ORDER, await _sold_on_order(tenant, shop, name)),
         **checked,
         **await _asked_of_people(tenant, payment.id, name),
+        **await _given_back(tenant, shop, name),
         "ledger_verification": outside(Kind.LEDGER_VERIFICATION, await _verifying(services, tenant)),
         "tenant": outside(Kind.TENANT, tenant.id),
         "user": outside(Kind.USER, user.id),
@@ -131,12 +135,26 @@ async def _checked(services: Services, tenant: Tenant, shop: Shop, name: str) ->
     }
 
 
+async def _given_back(tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
+    """A refund that waits to be sent, and a dispute, of one paid payment."""
+    paid = await make_paid(tenant, shop)
+    refund = await request(tenant, paid.id, 100, reason=name)
+    told = ToldDispute(paid.id, f"dp_{name}", None, name, DisputeStatus.NEEDS_RESPONSE, None, None)
+    async with tenant.transaction() as session:
+        dispute = await tell_dispute(session, told, utc_now())
+    return {
+        "refund": outside(Kind.REFUND, refund.id),
+        "dispute": outside(Kind.DISPUTE, dispute.id),
+        "paid": outside(Kind.PAYMENT, paid.id),
+    }
+
+
 async def _asked_of_people(tenant: Tenant, payment_id: UUID, name: str) -> dict[str, str]:
     """A question about a payment, and the alert that tells of it."""
     new = NewReview(ReviewSubject.PAYMENT, payment_id, ReviewCause.CONTRADICTION, name, name)
     async with tenant.transaction() as session:
         review_id = await open_review(session, new)
-        alert_id = await session.scalar(text("SELECT id FROM alerts"))
+        alert_id = await session.scalar(text("SELECT id FROM alerts WHERE kind = 'review_needed'"))
     return {"review": outside(Kind.REVIEW, review_id), "alert": outside(Kind.ALERT, alert_id)}
 
 
