@@ -80,6 +80,7 @@ VICTIMS: Final = {
     "mutation.matchStatementLines.input.lineIds": "statement_line",
     "mutation.matchStatementLines.input.transferIds": "transfer",
     "mutation.unmatchStatement.input.matchId": "statement_match",
+    "query.paymentMetrics.storeId": "store",
     "query.webhookDeliveries.endpointId": "webhook_endpoint",
     "mutation.updateWebhookEndpoint.input.id": "webhook_endpoint",
     "mutation.rotateWebhookSecret.input.id": "webhook_endpoint",
@@ -159,6 +160,7 @@ VALUES: Final[dict[str, Any]] = {
     "secret": "unknown",
     "refreshToken": "hzr_unknown",
     "country": "KE",
+    "groupBy": ["DAY"],
     "url": "https://mine.example.com/hooks",
     "events": ["PAYMENT_SUCCEEDED"],
     "slug": None,
@@ -168,6 +170,10 @@ VALUES: Final[dict[str, Any]] = {
 OF_PATHS: Final = {
     "query.financialReport.since": (utc_now() - timedelta(days=1)).isoformat(),
     "query.financialReport.before": (utc_now() + timedelta(days=1)).isoformat(),
+    "query.paymentMetrics.since": (utc_now() - timedelta(days=1)).isoformat(),
+    "query.paymentMetrics.before": (utc_now() + timedelta(days=1)).isoformat(),
+    "query.providerCallMetrics.since": (utc_now() - timedelta(days=1)).isoformat(),
+    "query.providerCallMetrics.before": (utc_now() + timedelta(days=1)).isoformat(),
     "query.transfers.filter.reference": "pay_1",
     # With all that accounts and transfers lead to, a hundred of them cost too much.
     "query.transfers.first": 20,
@@ -190,6 +196,8 @@ TELLS_NO_NAMES: Final = {
     "query.auditLog",
     "query.unmatchedTransfers",
     "query.ledgerBalance",
+    "query.paymentMetrics",
+    "query.providerCallMetrics",
 }
 """Fields that tell no name and no id, or find nothing for what these tests send."""
 
