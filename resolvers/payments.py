@@ -8,20 +8,19 @@ from uuid import UUID
 
 import asyncpg
 
-from core.collecting import Method
 from core.currency import Currency
 from core.ids import Kind, outside
 from core.pages import Page, PageRequest
 from resolvers.idempotency import once, run_once
+from resolvers.prompts import spare_the_phone
 from tenancy.acts import Act, Job, record_act
 from tenancy.audit import acting, record_audit
 from tenancy.context import TenantContext
 from tenancy.idempotency import IdempotencyInProgress, Once
-from tenancy.limits import Window
 from tenancy.roles import Scope
 from tenancy.sessions import TenantSession
 from tenant_db.channels.machine import Environment
-from tenant_db.payments import cancelling, initiating, rules
+from tenant_db.payments import cancelling, initiating
 from tenant_db.payments.initiating import NewPayment
 from tenant_db.payments.initiating_at_once import find_place, write_payment
 from tenant_db.payments.machine import PaymentStatus
@@ -112,7 +111,7 @@ async def initiate_payment(context: TenantContext, new: NewPayment, idempotency_
     async def effect(session: TenantSession) -> PaymentView:
         made = await initiating.initiate_payment(session, new, context.services.clock())
         # Counted once nothing else can refuse it; a refusal here undoes the rest.
-        await _spare_the_phone(context, new, wanted)
+        await spare_the_phone(context.services, context.tenant.id, new, wanted)
         await record_act(session, *_act_and_job(context, new))
         return PaymentView.of(made)
 
@@ -147,7 +146,7 @@ async def _initiate_at_once(context: TenantContext, new: NewPayment, wanted: Onc
     place = await find_place(context.tenant, new, wanted)
     if place is None:
         return None
-    await _spare_the_phone(context, new, wanted)
+    await spare_the_phone(context.services, context.tenant.id, new, wanted)
     now = context.services.clock()
     try:
         act, job = _act_and_job(context, new)
@@ -160,22 +159,6 @@ async def _initiate_at_once(context: TenantContext, new: NewPayment, wanted: Onc
 def _act_and_job(context: TenantContext, new: NewPayment) -> tuple[Act, Job]:
     act = Act(acting(context), "initiate_payment", outside(Kind.PAYMENT, new.id))
     return act, Job("submit_payment", PAYMENTS_QUEUE, {"payment_id": str(new.id)})
-
-
-async def _spare_the_phone(context: TenantContext, new: NewPayment, wanted: Once) -> None:
-    """Raises RateLimited: a phone gets few prompts, from this business and from all together.
-
-    Twins with one key are one prompt.
-    """
-    if new.phone is None or new.method is not Method.MOBILE_MONEY:
-        return
-    phone = new.phone.e164
-    window_s = rules.PROMPT_LIMIT_WINDOW_S
-    await context.services.limits.hit_all(
-        Window("prompt", phone, rules.PROMPTS_PER_PHONE_MAX, window_s, tenant_id=context.tenant.id),
-        Window("prompt", phone, rules.PROMPTS_PER_PHONE_PLATFORM_MAX, window_s),
-        act=f"{context.tenant.id}:{wanted.operation}:{wanted.key}",
-    )
 
 
 async def _reload(session: TenantSession, ids: Mapping[str, UUID]) -> PaymentView:
