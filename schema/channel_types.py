@@ -25,11 +25,13 @@ api_enum(
     "ChannelStatus",
     "Where a channel is in its set-up. Only an active one collects.",
     {
-        ChannelStatus.DRAFT: "Its keys are not proven. Call verifyChannel.",
+        ChannelStatus.DRAFT: "It has no keys yet. Call replaceChannelCredentials.",
+        ChannelStatus.CONFIGURED: "It has keys that are not proven. Call verifyChannel.",
         ChannelStatus.VERIFYING: "We are asking M-Pesa whether the keys are right.",
         ChannelStatus.VERIFIED: "The keys are proven. Call activateChannel.",
         ChannelStatus.REFUSED: "M-Pesa refused the keys; `refusal` says why.",
         ChannelStatus.ACTIVE: "It collects.",
+        ChannelStatus.SUSPENDED: "It takes nothing until resumeChannel; payments by hand are turned away.",
         ChannelStatus.INACTIVE: "It is proven, and switched off.",
     },
 )
@@ -40,6 +42,7 @@ api_enum(
     {
         ChannelKind.PAYBILL: "A PayBill number.",
         ChannelKind.TILL: "A till (Buy Goods), with a store number of its own.",
+        ChannelKind.BUYGOODS: "A Buy Goods number that is its own store number.",
     },
 )
 api_enum(

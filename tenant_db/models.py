@@ -3,8 +3,8 @@
 from tenant_db.alerts.models import Alert
 from tenant_db.audit.models import TenantAudit
 from tenant_db.calls.models import ProviderCall
-from tenant_db.channels.models import Channel
-from tenant_db.credentials.models import ProviderAccount, SealedSecret
+from tenant_db.channels.models import Channel, ChannelAccount, ProviderRequest
+from tenant_db.credentials.models import ProviderAccount, ProviderImport, SealedSecret
 from tenant_db.customers.models import Customer
 from tenant_db.disputes.models import Dispute
 from tenant_db.exports.models import Export, ExportPart
@@ -27,6 +27,7 @@ __all__ = [
     "Alert",
     "Block",
     "Channel",
+    "ChannelAccount",
     "Confirmation",
     "Customer",
     "Dispute",
@@ -46,6 +47,8 @@ __all__ = [
     "PaymentEvent",
     "ProviderAccount",
     "ProviderCall",
+    "ProviderImport",
+    "ProviderRequest",
     "Reconciliation",
     "Refund",
     "RefundEvent",

@@ -32,7 +32,7 @@ from integrations.mpesa.messages import (
     signed,
     text_of,
 )
-from integrations.mpesa.operating import MpesaOperator, Operator
+from integrations.mpesa.operating import MpesaOperator, Operator, question_url
 from integrations.mpesa.proving import judge_proof
 from integrations.mpesa.pulling import Puller
 from integrations.mpesa.tokens import TokenStore
@@ -194,7 +194,7 @@ class MpesaClient(Adapter):
         return RefundPending(taken.conversation_id)
 
     async def query_refund(self, refund: RefundRequest, provider_reference: str | None) -> RefundAnswer:
-        """Ask how a refund stands (Daraja: Transaction Status); the answer comes to `result_url`.
+        """Ask how a refund stands (Daraja: Transaction Status); the answer comes to its `question_url`.
 
         [ASSUMED] A reversal is found by its ConversationID; where that was lost, the status of the
         receipt tells whether it was reversed.
@@ -202,11 +202,11 @@ class MpesaClient(Adapter):
         Raises:
             ProviderUnavailable, ProviderRejected: as every question.
         """
-        operator = self.operator()
+        operator, url = self.operator(), question_url(refund.result_url)
         if provider_reference is not None:
-            await operator.ask_status(refund.result_url, conversation_id=provider_reference)
+            await operator.ask_status(url, conversation_id=provider_reference)
         else:
-            await operator.ask_status(refund.result_url, receipt=require_receipt(refund))
+            await operator.ask_status(url, receipt=require_receipt(refund))
         return RefundPending(provider_reference)
 
     def operator(self) -> MpesaOperator:

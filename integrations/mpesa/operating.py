@@ -25,7 +25,10 @@ from integrations.wire_json import Json
 
 SHORT_CODE_TYPE: Final = "4"
 REVERSAL_TYPE: Final = "11"
+QUESTION_MARK: Final = "q"
+"""After the item of a request's URL: the answer to a question about that request."""
 TIMEOUT_MARK: Final = "t"
+"""After the item, and after the other mark: M-Pesa gave up waiting."""
 REMARKS_CHARACTERS: Final = (2, 100)
 
 
@@ -133,6 +136,11 @@ class MpesaOperator:
 def timeout_url(result_url: str) -> str:
     """Where M-Pesa tells that a request waited too long: as secret as the result's, and another."""
     return f"{result_url}{TIMEOUT_MARK}"
+
+
+def question_url(result_url: str) -> str:
+    """Where the answer to a question about a request comes to, told apart from the request's own result."""
+    return f"{result_url}{QUESTION_MARK}"
 
 
 def plain_remarks(text: str) -> str:

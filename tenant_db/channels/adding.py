@@ -16,7 +16,7 @@ from tenancy.sessions import TenantSession
 from tenant_db.channels import rules
 from tenant_db.channels.errors import ShortCodeTaken
 from tenant_db.channels.locking import lock_channel, tell
-from tenant_db.channels.machine import ChannelKind, ChannelStatus, Environment
+from tenant_db.channels.machine import PROOF_KEYS, ChannelKind, ChannelStatus, Environment
 from tenant_db.channels.models import Channel
 from tenant_db.credentials.adding import NewProviderAccount, add_provider_account
 from tenant_db.credentials.models import ProviderAccount
@@ -44,7 +44,10 @@ class NewChannel:
     """What the payer pays to: the PayBill, or the till number."""
     head_office_code: str | None
     """For a till, the store number that goes into BusinessShortCode."""
-    keys: rules.MpesaKeys
+    keys: rules.MpesaKeys | None
+    """None leaves a draft, which can't be verified."""
+    operator: rules.OperatorKeys | None = None
+    activates_itself: bool = False
 
     def __post_init__(self) -> None:
         require_name(self.name)
@@ -58,12 +61,14 @@ class HookTokens:
     stk: str
     confirmation: str
     validation: str
+    result: str | None = None
+    """None is made when it is first needed, as for channels of the first release."""
 
 
 async def add_channel(
     session: TenantSession, keyring: Keyring, new: NewChannel, hooks: HookTokens
 ) -> Channel:
-    """Write the channel as a draft, with a provider account of its own and its secrets sealed.
+    """Write the channel with a provider account of its own and its secrets sealed; nothing is proven.
 
     Raises:
         NotFound: no such store.
@@ -76,37 +81,70 @@ async def add_channel(
     )
     channel = await _write(session, new, account)
     secrets: dict[str, str] = {
-        **_keys(new.keys),
+        **_keys(new.keys, new.operator),
         SecretName.HOOK_TOKEN: hooks.stk,
         SecretName.CONFIRMATION_TOKEN: hooks.confirmation,
         SecretName.VALIDATION_TOKEN: hooks.validation,
     }
+    if hooks.result is not None:
+        secrets[SecretName.RESULT_TOKEN] = hooks.result
     await seal_secrets(session, keyring, account.id, secrets)
     return channel
 
 
 async def replace_credentials(
-    session: TenantSession, keyring: Keyring, channel_id: UUID, keys: rules.MpesaKeys
+    session: TenantSession,
+    keyring: Keyring,
+    channel_id: UUID,
+    keys: rules.MpesaKeys,
+    operator: rules.OperatorKeys | None = None,
 ) -> Channel:
-    """Put new keys in place of the old; the channel is a draft again until they are proven.
+    """Put new keys in place of the old; the channel does not collect until they are proven.
 
-    Payments that wait for an answer are asked about with the new keys.
+    Payments that wait for an answer are asked about with the new keys. The operator stays as it is
+    where none is given.
 
     Raises:
         NotFound: no such channel.
     """
     channel = await lock_channel(session, channel_id)
+    await _count_version(session, channel)
+    await seal_secrets(session, keyring, channel.provider_account_id, _keys(keys, operator))
+    if operator is not None:
+        channel.initiator_name = operator.name
+    if channel.status != ChannelStatus.CONFIGURED:
+        channel.advance(ChannelStatus.CONFIGURED)
+    channel.proof = channel.verified_at = channel.refusal = None
+    tell(session, channel)
+    return channel
+
+
+async def set_operator(
+    session: TenantSession, keyring: Keyring, channel_id: UUID, operator: rules.OperatorKeys
+) -> Channel:
+    """Put an API operator in place of the one before; what collects goes on collecting.
+
+    Only the keys count as proven from then on, since the proof by balance was the old operator's.
+
+    Raises:
+        NotFound: no such channel.
+    """
+    channel = await lock_channel(session, channel_id)
+    await _count_version(session, channel)
+    await seal_secrets(session, keyring, channel.provider_account_id, _keys(None, operator))
+    channel.initiator_name = operator.name
+    if channel.proof is not None:
+        channel.proof = PROOF_KEYS
+    tell(session, channel)
+    return channel
+
+
+async def _count_version(session: TenantSession, channel: Channel) -> None:
     await session.execute(
         update(ProviderAccount)
         .where(ProviderAccount.id == channel.provider_account_id)
         .values(secrets_version=ProviderAccount.secrets_version + 1)
     )
-    await seal_secrets(session, keyring, channel.provider_account_id, _keys(keys))
-    if channel.status != ChannelStatus.DRAFT:
-        channel.advance(ChannelStatus.DRAFT)
-    channel.proof = channel.verified_at = channel.refusal = None
-    tell(session, channel)
-    return channel
 
 
 async def _write(session: TenantSession, new: NewChannel, account: ProviderAccount) -> Channel:
@@ -124,7 +162,9 @@ async def _write(session: TenantSession, new: NewChannel, account: ProviderAccou
             short_code=new.short_code,
             head_office_code=new.head_office_code,
             currency=Currency.KES,
-            status=ChannelStatus.DRAFT.value,
+            status=(ChannelStatus.DRAFT if new.keys is None else ChannelStatus.CONFIGURED).value,
+            initiator_name=None if new.operator is None else new.operator.name,
+            activates_itself=new.activates_itself,
         )
         .on_conflict_do_nothing(index_elements=["environment", "short_code"])
         .returning(Channel.id)
@@ -134,9 +174,12 @@ async def _write(session: TenantSession, new: NewChannel, account: ProviderAccou
     return await session.get_one(Channel, id_)
 
 
-def _keys(keys: rules.MpesaKeys) -> dict[str, str]:
-    return {
-        SecretName.CONSUMER_KEY: keys.consumer_key,
-        SecretName.CONSUMER_SECRET: keys.consumer_secret,
-        SecretName.PASSKEY: keys.passkey,
-    }
+def _keys(keys: rules.MpesaKeys | None, operator: rules.OperatorKeys | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if keys is not None:
+        found[SecretName.CONSUMER_KEY] = keys.consumer_key
+        found[SecretName.CONSUMER_SECRET] = keys.consumer_secret
+        found[SecretName.PASSKEY] = keys.passkey
+    if operator is not None:
+        found[SecretName.INITIATOR_PASSWORD] = operator.password
+    return found

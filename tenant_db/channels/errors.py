@@ -3,7 +3,12 @@
 DomainError
 ├── ShortCodeTaken       another channel of this business has the short code
 ├── ChannelNotVerified   only what was proven may collect
-└── ChannelStillActive   deactivate it first
+├── ChannelStillActive   deactivate it first
+├── ChannelNotSuspended  only what is suspended can be resumed
+├── ChannelHasNoKeys     nothing can be asked of M-Pesa yet
+├── ChannelHasNoOperator what is asked needs an operator's name and password
+├── AccountTaken         the mapping has this pattern
+└── TooManyAccounts      a mapping has its limit
 """
 
 from core.errors import DomainError
@@ -36,3 +41,51 @@ class ChannelStillActive(DomainError):
 
     def __init__(self) -> None:
         super().__init__("This channel is active and verified. Deactivate it first to verify it again.")
+
+
+class ChannelNotSuspended(DomainError):
+    """Only an active channel can be suspended, and only a suspended one resumed."""
+
+    code = "CHANNEL_NOT_SUSPENDED"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"This channel is {status}. Suspend what is active; resume what is suspended.")
+        self.status = status
+
+
+class ChannelHasNoKeys(DomainError):
+    """The channel is a draft without keys, so M-Pesa can't be asked anything."""
+
+    code = "CHANNEL_HAS_NO_KEYS"
+
+    def __init__(self) -> None:
+        super().__init__("This channel has no keys yet. Call replaceChannelCredentials first.")
+
+
+class ChannelHasNoOperator(DomainError):
+    """The channel has no operator, which balances, statuses and reversals need."""
+
+    code = "CHANNEL_HAS_NO_OPERATOR"
+
+    def __init__(self) -> None:
+        super().__init__("This channel has no operator name and password. Call setChannelOperator first.")
+
+
+class AccountTaken(DomainError):
+    """The channel's mapping has an entry with this pattern."""
+
+    code = "ACCOUNT_TAKEN"
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(f"This channel maps {pattern} already. Remove that entry first.")
+        self.pattern = pattern
+
+
+class TooManyAccounts(DomainError):
+    """A channel's mapping has as many entries as it may have."""
+
+    code = "TOO_MANY_ACCOUNTS"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A channel maps at most {most} accounts. Use a prefix such as VIP* for many.")
+        self.most = most

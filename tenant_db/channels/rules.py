@@ -8,6 +8,9 @@ from tenant_db.channels.machine import ChannelKind
 
 KEY_CHARACTERS_MAX: Final = 255
 SHORT_CODE_DIGITS: Final = range(5, 8)
+REFUSED_IN_PASSWORDS: Final = "()"
+REASON_CHARACTERS_MAX: Final = 200
+MINOR_PER_SHILLING: Final = 100
 _VISIBLE: Final = range(0x21, 0x7F)
 
 
@@ -29,6 +32,26 @@ class MpesaKeys:
         require_key("passkey", self.passkey)
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorKeys:
+    """The API operator of one short code, from M-Pesa's organisation portal; never printed.
+
+    Raises:
+        InvalidInput: a name or password that the portal doesn't give.
+    """
+
+    name: str
+    password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        require_key("initiatorName", self.name)
+        require_key("initiatorPassword", self.password)
+        if any(sign in self.password for sign in REFUSED_IN_PASSWORDS):
+            raise InvalidInput(
+                "initiatorPassword", "M-Pesa refuses ( and ) in it. Of special signs use only # & % $."
+            )
+
+
 def require_key(name: str, value: str) -> None:
     """Raises InvalidInput unless it is 1 to KEY_CHARACTERS_MAX visible ASCII characters."""
     if not 1 <= len(value) <= KEY_CHARACTERS_MAX or any(ord(sign) not in _VISIBLE for sign in value):
@@ -43,6 +66,8 @@ def require_numbers(kind: ChannelKind, short_code: str, head_office_code: str | 
             BusinessShortCode; a PayBill with one.
     """
     _require_code("shortCode", short_code)
+    if kind is ChannelKind.BUYGOODS and head_office_code is None:
+        return
     if kind is ChannelKind.PAYBILL:
         if head_office_code is not None:
             raise InvalidInput("headOfficeCode", "A PayBill has no head office code: leave it out.")
@@ -50,6 +75,27 @@ def require_numbers(kind: ChannelKind, short_code: str, head_office_code: str | 
         raise InvalidInput("headOfficeCode", "A till needs the store number it was given at go-live.")
     else:
         _require_code("headOfficeCode", head_office_code)
+
+
+def require_limits(least_minor: int | None, most_minor: int | None) -> None:
+    """Raises InvalidInput unless both are whole shillings above zero, the least below the most."""
+    for field_name, minor in (("leastMinor", least_minor), ("mostMinor", most_minor)):
+        if minor is not None and (minor <= 0 or minor % MINOR_PER_SHILLING):
+            raise InvalidInput(field_name, "A limit is a whole number of shillings above zero.")
+    if least_minor is not None and most_minor is not None and least_minor > most_minor:
+        raise InvalidInput("mostMinor", "The most must not be below the least.")
+
+
+def require_reason(text: str) -> str:
+    """The words of who suspends a channel, trimmed.
+
+    Raises:
+        InvalidInput: empty, too long, or with control characters.
+    """
+    trimmed = text.strip()
+    if not 1 <= len(trimmed) <= REASON_CHARACTERS_MAX or not trimmed.isprintable():
+        raise InvalidInput("reason", f"A reason has 1 to {REASON_CHARACTERS_MAX} printable characters.")
+    return trimmed
 
 
 def _require_code(name: str, value: str) -> None:

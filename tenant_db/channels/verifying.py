@@ -4,19 +4,18 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from core.ids import Kind, outside
 from tenancy.audit import SYSTEM, record_audit
 from tenancy.sessions import TenantSession
-from tenant_db.channels.errors import ChannelStillActive
+from tenant_db.channels.errors import ChannelHasNoKeys, ChannelStillActive
 from tenant_db.channels.locking import lock_channel, tell
-from tenant_db.channels.machine import ChannelStatus
+from tenant_db.channels.machine import PROOF_KEYS, ChannelStatus
 from tenant_db.channels.models import Channel
-from tenant_db.credentials.models import ProviderAccount
+from tenant_db.credentials.models import ProviderAccount, SealedSecret
+from tenant_db.credentials.names import SecretName
 
-PROOF_KEYS: Final = "keys"
-"""The provider took the keys for this short code; no money moved."""
 REFUSAL_CHARACTERS_MAX: Final = 500
 
 
@@ -27,11 +26,14 @@ async def start_verification(session: TenantSession, channel_id: UUID) -> Channe
 
     Raises:
         NotFound: no such channel.
-        ChannelStillActive: it collects now.
+        ChannelHasNoKeys: nothing was given to verify.
+        ChannelStillActive: it collects, or is suspended and would.
     """
     channel = await lock_channel(session, channel_id)
-    if channel.status == ChannelStatus.ACTIVE:
+    if channel.status in (ChannelStatus.ACTIVE, ChannelStatus.SUSPENDED):
         raise ChannelStillActive
+    if channel.status == ChannelStatus.DRAFT and not await _has_keys(session, channel):
+        raise ChannelHasNoKeys
     if channel.status != ChannelStatus.VERIFYING:
         channel.advance(ChannelStatus.VERIFYING)
         channel.refusal = None
@@ -40,20 +42,24 @@ async def start_verification(session: TenantSession, channel_id: UUID) -> Channe
 
 
 async def record_verified(
-    session: TenantSession, channel_id: UUID, secrets_version: int, now: datetime
+    session: TenantSession, channel_id: UUID, secrets_version: int, now: datetime, proof: str = PROOF_KEYS
 ) -> bool:
     """Record that the provider took the secrets of `secrets_version`; for the job.
 
-    False where it no longer matters: the secrets were replaced meanwhile, or it was recorded before.
+    A channel that activates itself collects from then on. False where it no longer matters: the
+    secrets were replaced meanwhile, or it was recorded before.
     """
     channel = await _awaited(session, channel_id, secrets_version)
     if channel is None:
         return False
     channel.advance(ChannelStatus.VERIFIED)
-    channel.proof = PROOF_KEYS
+    channel.proof = proof
     channel.verified_at = now
     channel.refusal = None
     _report(session, channel, "channel_verified")
+    if channel.activates_itself:
+        channel.advance(ChannelStatus.ACTIVE)
+        _report(session, channel, "channel_activated")
     return True
 
 
@@ -67,6 +73,14 @@ async def record_refused(session: TenantSession, channel_id: UUID, secrets_versi
     channel.refusal = why[:REFUSAL_CHARACTERS_MAX]
     _report(session, channel, "channel_refused")
     return True
+
+
+async def _has_keys(session: TenantSession, channel: Channel) -> bool:
+    found = exists().where(
+        SealedSecret.provider_account_id == channel.provider_account_id,
+        SealedSecret.name == SecretName.CONSUMER_KEY.value,
+    )
+    return bool(await session.scalar(select(found)))
 
 
 async def _awaited(session: TenantSession, channel_id: UUID, secrets_version: int) -> Channel | None:

@@ -81,7 +81,7 @@ async def test_a_channel_is_added_as_a_draft_whose_callbacks_find_it(
     added = await ask(boss, ADD, input=paybill(outside(Kind.STORE, store.id)))
 
     shown = added["addChannel"]["channel"]
-    assert (shown["status"], shown["kind"], shown["currency"]) == ("DRAFT", "PAYBILL", "KES")
+    assert (shown["status"], shown["kind"], shown["currency"]) == ("CONFIGURED", "PAYBILL", "KES")
     assert shown["store"] == {"code": "main"}
     async with tenant.transaction() as session:
         channel = (await session.scalars(select(Channel))).one()
@@ -164,7 +164,7 @@ async def test_a_channel_takes_its_steps_in_order(services: Services, tenant: Te
     assert active["activateChannel"]["channel"]["status"] == "ACTIVE"
     assert again["verifyChannel"]["code"] == "CHANNEL_STILL_ACTIVE"
     assert inactive["deactivateChannel"]["channel"]["status"] == "INACTIVE"
-    assert replaced["replaceChannelCredentials"]["channel"]["status"] == "DRAFT"
+    assert replaced["replaceChannelCredentials"]["channel"]["status"] == "CONFIGURED"
     log = await ask(boss, "{ auditLog { nodes { action } } }")
     assert [node["action"] for node in log["auditLog"]["nodes"]] == [
         "replace_channel_credentials",
@@ -218,7 +218,7 @@ async def test_a_watched_channel_is_told_now_and_after_each_step(services: Servi
         await ask(boss, VERIFY, id=id_)
         seen.append((await next_data(events))["channelUpdated"]["status"])
 
-    assert seen == ["DRAFT", "VERIFYING"]
+    assert seen == ["CONFIGURED", "VERIFYING"]
 
 
 async def test_providers_are_listed_with_what_they_take(services: Services, tenant: Tenant) -> None:

@@ -46,13 +46,13 @@ async def replaced(tenant: Tenant, keyring: Keyring, channel_id: UUID) -> None:
         await replace_credentials(session, keyring, channel_id, NEW_KEYS)
 
 
-async def test_a_new_channel_is_a_draft_in_its_own_account(tenant: Tenant, keyring: Keyring) -> None:
+async def test_a_new_channel_is_configured_in_an_account_of_its_own(tenant: Tenant, keyring: Keyring) -> None:
     store = await make_store(tenant)
 
     channel = await make_channel(tenant, keyring, store.id)
 
     shown = await read(tenant, channel.id)
-    assert (shown.status, shown.proof, shown.short_code) == ("draft", None, "174379")
+    assert (shown.status, shown.proof, shown.short_code) == ("configured", None, "174379")
     assert shown.store_id == store.id
 
 
@@ -171,7 +171,7 @@ async def test_what_is_not_proven_does_not_collect(tenant: Tenant, keyring: Keyr
             await activate(session, channel.id)
 
 
-async def test_new_keys_make_a_draft_again(tenant: Tenant, keyring: Keyring) -> None:
+async def test_new_keys_are_unproven_again(tenant: Tenant, keyring: Keyring) -> None:
     store = await make_store(tenant)
     channel = await make_active_channel(tenant, keyring, store.id)
 
@@ -179,7 +179,7 @@ async def test_new_keys_make_a_draft_again(tenant: Tenant, keyring: Keyring) -> 
 
     shown = await read(tenant, channel.id)
     secrets = await opened(tenant, keyring, channel)
-    assert (shown.status, shown.proof, shown.verified_at) == ("draft", None, None)
+    assert (shown.status, shown.proof, shown.verified_at) == ("configured", None, None)
     assert secrets.version == 2
     assert secrets.by_name[SecretName.PASSKEY] == NEW_KEYS.passkey
     assert SecretName.HOOK_TOKEN in secrets.by_name
