@@ -9,12 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from core.collecting import Feature
+from core.offers import Offer
 from integrations.account import Account, NotConfigured, Outside
 from integrations.http import Call
 from integrations.protocol import Adapter
-from integrations.registry import adapter_for
+from integrations.registry import adapter_for, integration_for
 from owner_db.catalog.errors import ProviderUnknown
-from owner_db.catalog.providers import Provider, known_provider
+from owner_db.catalog.providers import Provider, known_provider, offers
 from tenancy.audit import SYSTEM
 from tenancy.context import Services
 from tenancy.metrics import PROVIDER_SECONDS
@@ -68,6 +70,11 @@ class Route:
     secrets: OpenedSecrets = field(repr=False)
     settings: Mapping[str, object]
     """The catalog's, of the provider."""
+    account_id: UUID
+    features: frozenset[Feature]
+    """What the adapter can do."""
+    takes_payments: bool
+    """False: the platform has switched it off for new payments; open ones are asked about to the end."""
     calls: CallJournal = field(repr=False)
 
     def callback_url(self, public_url: str, item: str) -> str:
@@ -95,6 +102,8 @@ class Providers:
         self.outside = outside
         self._services = services
         self._catalog: dict[str, tuple[float, Provider]] = {}
+        self._offers: Mapping[str, Offer] = {}
+        self._offers_until = 0.0
         self._secrets: OrderedDict[tuple[UUID, UUID, int], _Kept] = OrderedDict()
 
     async def route(self, tenant: Tenant, account_id: UUID, purpose: str) -> Route:
@@ -121,7 +130,16 @@ class Providers:
         )
         calls = CallJournal()
         adapter = adapter_for(opened, self.outside, calls)
-        return Route(opened, adapter, secrets, provider.settings, calls)
+        return Route(
+            opened,
+            adapter,
+            secrets,
+            provider.settings,
+            account.id,
+            integration_for(provider.code).features,
+            provider.offer.takes_payments,
+            calls,
+        )
 
     async def route_of_channel(self, tenant: Tenant, channel_id: UUID, purpose: str) -> Route:
         """As `route`, of the account that holds a channel's keys."""
@@ -129,9 +147,18 @@ class Providers:
             channel = await session.get_one(Channel, channel_id)
         return await self.route(tenant, channel.provider_account_id, purpose)
 
+    async def offers(self) -> Mapping[str, Offer]:
+        """What every provider of the catalog offers, by its code."""
+        if time.monotonic() >= self._offers_until:
+            async with self._services.owner.reading() as session:
+                self._offers = await offers(session)
+            self._offers_until = time.monotonic() + CATALOG_S
+        return self._offers
+
     def forget_catalog(self) -> None:
         """Read the catalog again at the next job."""
         self._catalog.clear()
+        self._offers_until = 0.0
 
     async def _provider(self, code: str) -> Provider:
         until, provider = self._catalog.get(code, (0.0, None))

@@ -72,10 +72,19 @@ async def settle_by_answer(
     Locks the receipt, then the payment. Whoever comes first settles; again changes nothing.
     `request_reference` is a second id of the provider that it told along.
     """
-    payment = await _locked(session, payment_id, answer)
+    await lock_told_receipt(session, payment_id, answer)
+    payment = await lock_payment(session, payment_id)
     if request_reference is not None and payment.request_reference is None:
         payment.request_reference = request_reference
     return await carry_out(session, payment, answer, cause, now)
+
+
+async def lock_told_receipt(session: TenantSession, payment_id: UUID, answer: Answer) -> None:
+    """Let one transaction at a time decide what the receipt paid; before the payment's own lock."""
+    if not isinstance(answer, Paid) or answer.receipt is None:
+        return
+    account = select(Payment.provider_account_id).where(Payment.id == payment_id)
+    await lock_account_receipt(session, await session.scalar(account), answer.receipt)
 
 
 async def carry_out(
@@ -121,13 +130,6 @@ async def learn_receipt(session: TenantSession, payment: Payment, receipt: str, 
     payment.receipt = receipt
     remark(session, payment, cause, receipt=receipt)
     await clear_suspense(session, payment)
-
-
-async def _locked(session: TenantSession, payment_id: UUID, answer: Answer) -> Payment:
-    if isinstance(answer, Paid) and answer.receipt is not None:
-        account_id = await session.scalar(select(Payment.provider_account_id).where(Payment.id == payment_id))
-        await lock_account_receipt(session, account_id, answer.receipt)
-    return await lock_payment(session, payment_id)
 
 
 async def _is_claimed(session: TenantSession, payment: Payment, receipt: str | None) -> bool:

@@ -10,7 +10,16 @@ from tenancy.sessions import TenantSession
 from tenant_db.orders.paying import PAID_TWICE, Reception, is_over, is_still_open, note_paid
 from tenant_db.payments.crediting import charge_fee, credit
 from tenant_db.payments.locking import lock_order
-from tenant_db.payments.machine import CREATED, EXPIRED, FAILED, PENDING, SUBMITTING, SUCCEEDED, UNKNOWN
+from tenant_db.payments.machine import (
+    AUTHORIZED,
+    CREATED,
+    EXPIRED,
+    FAILED,
+    PENDING,
+    SUBMITTING,
+    SUCCEEDED,
+    UNKNOWN,
+)
 from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import MPESA, Cause, FailureReason, NotPaid, SubStatus, ended_as
@@ -61,7 +70,9 @@ async def succeed(
 
 def end_unpaid(session: TenantSession, payment: Payment, told: NotPaid, cause: Cause, now: datetime) -> None:
     """End an open payment without money, as `rules.ended_as` says."""
-    to = ended_as(told.reason, window_over=now >= payment.expires_at)
+    # What was authorised did not wait for the payer any more.
+    is_over = payment.state is not AUTHORIZED and now >= payment.expires_at
+    to = ended_as(told.reason, window_over=is_over)
     payment.sub_status = (SubStatus.STK_FAILED if payment.provider == MPESA else SubStatus.NOT_PAID).value
     payment.next_action = None
     payment.failure_code = told.reason.value

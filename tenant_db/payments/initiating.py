@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, or_, select
 
 from core.collecting import CaptureMode, Method
 from core.currency import Currency
@@ -123,7 +123,7 @@ def require_texts(new: NewPayment) -> None:
 async def _place(session: TenantSession, new: NewPayment) -> Place:
     """The channel, its account and the store, in one look-up."""
     if new.channel_id is None:
-        return await place_of_account(session, new)
+        return await place_of_account(session, new.provider_account_id, new.store_id, new.amount)
     rows = await session.execute(PLACE, {"channel": new.channel_id, "store": new.store_id})
     found = rows.one_or_none()
     if found is None:
@@ -134,7 +134,9 @@ async def _place(session: TenantSession, new: NewPayment) -> Place:
     return place
 
 
-async def place_of_account(session: TenantSession, new: NewPayment) -> Place:
+async def place_of_account(
+    session: TenantSession, account_id: UUID | None, store_id: UUID | None, amount: Money
+) -> Place:
     """Where a provider account collects.
 
     Raises:
@@ -142,21 +144,21 @@ async def place_of_account(session: TenantSession, new: NewPayment) -> Place:
         InvalidInput: it has no store of its own, and none was named.
         WrongCurrency: it does not collect this currency.
     """
-    rows = await session.execute(ACCOUNT_PLACE, {"account": new.provider_account_id, "store": new.store_id})
+    rows = await session.execute(ACCOUNT_PLACE, {"account": account_id, "store": store_id})
     found = rows.one_or_none()
     if found is None:
         raise NotFound("provider account")
     *parts, currencies = found
     place = Place._make(parts)
     if place.store_id is None:
-        if new.store_id is None:
+        if store_id is None:
             raise InvalidInput("storeId", "Say whose balance grows: this provider account has no store.")
         raise NotFound("store")
     if place.channel_id is not None:
         return place
-    if new.amount.currency.value not in currencies:
-        raise WrongCurrency(_first(currencies, new.amount.currency), new.amount.currency)
-    return place._replace(currency=new.amount.currency)
+    if amount.currency.value not in currencies:
+        raise WrongCurrency(_first(currencies, amount.currency), amount.currency)
+    return place._replace(currency=amount.currency)
 
 
 def _first(currencies: Sequence[str], fallback: Currency) -> Currency:
@@ -190,11 +192,8 @@ def require_open(place: Place, new: NewPayment) -> None:
 async def _refuse_second_attempt(
     session: TenantSession, order_reference: str, order: Order | None, now: datetime
 ) -> None:
-    rows = await session.execute(
-        _RIVALS, {"order": order_reference, "now": now, "unknown_since": now - rules.UNKNOWN_GUARD}
-    )
     rivals = []
-    for rival in rows:
+    for rival in await attempts_in_the_way(session, order_reference, now):
         if rival.status != PaymentStatus.SUCCEEDED:
             rivals.append(rival)
         # An order that is open still has paid only a part.
@@ -202,6 +201,14 @@ async def _refuse_second_attempt(
             raise OrderAlreadyPaid(outside(Kind.PAYMENT, rival.id))
     if rivals:
         raise PaymentInProgress(outside(Kind.PAYMENT, rivals[0].id))
+
+
+async def attempts_in_the_way(
+    session: TenantSession, order_reference: str, now: datetime
+) -> Sequence[Row[UUID, str]]:
+    """The attempts for an order that were paid, or may still be; each with its status, oldest first."""
+    given = {"order": order_reference, "now": now, "unknown_since": now - rules.UNKNOWN_GUARD}
+    return (await session.execute(_RIVALS, given)).all()
 
 
 async def _write(session: TenantSession, new: NewPayment, place: Place, now: datetime) -> Payment:

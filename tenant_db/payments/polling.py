@@ -8,9 +8,10 @@ from uuid import UUID
 
 from core.money import Money
 from tenancy.sessions import TenantSession
+from tenant_db.payments.attempts import Attempt, attempt_of
 from tenant_db.payments.ending import expire_unsent
 from tenant_db.payments.locking import lock_payment
-from tenant_db.payments.machine import CREATED, ENDED, SUBMITTING, UNKNOWN
+from tenant_db.payments.machine import CREATED, ENDED, PENDING, SUBMITTING, UNKNOWN
 from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import REVIEW_AFTER, Cause, next_poll_at
@@ -40,14 +41,19 @@ class Rung:
     """None where there is nothing to ask about: no id is known."""
     next_at: datetime | None
     """None at the end of the ladder, and for a payment that has ended."""
+    lost: Attempt | None = None
+    """An attempt whose answer was lost, and with it the provider's id."""
+    is_to_be_given_up: bool = False
+    """The payer's time is over: the provider may be told to take no money any more."""
 
 
 async def take_rung(session: TenantSession, payment_id: UUID, now: datetime, ladder_s: Sequence[int]) -> Rung:
     """Take the rungs that are due, and say what to ask and when to come back. Commit before asking.
 
     A payment still open after a day is shown to a person. One without the provider's id can only
-    wait for its callback or its confirmation. One left `submitting` by a run that died becomes
-    `unknown`, so that no way of losing a run leaves a payment stuck.
+    wait for its callback or its confirmation, unless its provider can be asked about a lost answer.
+    One left `submitting` by a run that died becomes `unknown`, so that no way of losing a run leaves a
+    payment stuck.
     """
     payment = await lock_payment(session, payment_id)
     if payment.state in ENDED:
@@ -64,7 +70,11 @@ async def take_rung(session: TenantSession, payment_id: UUID, now: datetime, lad
         due = asked_from + REVIEW_AFTER
     if now - asked_from >= REVIEW_AFTER:
         flag(session, payment, "It is still open after a day.", Cause.JOB)
-    return Rung(_question(payment), due)
+    is_lost = payment.state is UNKNOWN and payment.provider_reference is None
+    lost = await attempt_of(session, payment) if is_lost else None
+    # Money that was promised waits for the business, not for the payer.
+    is_over = payment.state in {PENDING, UNKNOWN} and now >= payment.expires_at
+    return Rung(_question(payment), due, lost, is_over and payment.provider_reference is not None)
 
 
 def _unsent(session: TenantSession, payment: Payment, now: datetime) -> Rung:

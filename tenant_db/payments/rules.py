@@ -119,9 +119,12 @@ def ended_as(reason: FailureReason, *, window_over: bool) -> PaymentStatus:
     A payer who declined has cancelled it. Nobody having answered the prompt (M-Pesa 1037 and 1019,
     which come after some 20 s) is a failure while our own window is open, and an expiry once it is
     over: `expired` always means both that our window passed and that the provider said "not paid".
+    What we gave up at the provider is cancelled while the window is open, and expired after it.
     """
-    if reason in {FailureReason.CANCELLED_BY_PAYER, FailureReason.CANCELLED_BY_MERCHANT}:
+    if reason is FailureReason.CANCELLED_BY_PAYER:
         return PaymentStatus.CANCELLED
+    if reason is FailureReason.CANCELLED_BY_MERCHANT:
+        return PaymentStatus.EXPIRED if window_over else PaymentStatus.CANCELLED
     if reason is FailureReason.NO_ANSWER and window_over:
         return PaymentStatus.EXPIRED
     return PaymentStatus.FAILED

@@ -4,22 +4,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
-from core.money import Money
-from core.phone import Phone
+from core.collecting import Method
 from tenancy.sessions import TenantSession
+from tenant_db.payments.answering import carry_out, lock_told_receipt
+from tenant_db.payments.attempts import Attempt, attempt_of
 from tenant_db.payments.ending import NEVER_SENT, ORDER_PAID, end_unpaid, expire_unsent, is_order_paid
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.machine import CREATED, PENDING, SUBMITTING, UNKNOWN, PaymentStatus
 from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import (
-    PROMPT_WINDOW,
+    MPESA,
+    PAYER_WINDOWS,
     SEND_WINDOW,
+    Answer,
     Cause,
     FailureReason,
     NotPaid,
+    StillPending,
     SubStatus,
 )
 from tenant_db.payments.stepping import remark, step
@@ -27,17 +31,17 @@ from tenant_db.payments.stepping import remark, step
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the provider must be told about a claimed payment."""
+    """A payment that is this run's to send."""
 
-    payment_id: UUID
-    amount: Money
-    phone: Phone | None
-    reference: str
-    description: str
+    attempt: Attempt
     item_hash: bytes
     """Names this claim among those of its payment."""
     is_first: bool
     """Whether it was never claimed before, so that nothing polls for it yet."""
+
+    @property
+    def payment_id(self) -> UUID:
+        return self.attempt.payment_id
 
 
 async def claim(
@@ -66,18 +70,10 @@ async def claim(
     is_first = payment.item_hash is None
     payment.item_hash = item_hash
     payment.submitted_at = now
-    payment.expires_at = now + PROMPT_WINDOW
+    payment.expires_at = now + PAYER_WINDOWS[Method(payment.method)]
     payment.polls = 0
     step(session, payment, SUBMITTING, Cause.JOB)
-    return Claim(
-        payment.id,
-        payment.amount,
-        Phone(payment.phone) if payment.phone else None,
-        payment.reference,
-        payment.description,
-        item_hash,
-        is_first,
-    )
+    return Claim(await attempt_of(session, payment), item_hash, is_first)
 
 
 async def release(
@@ -146,16 +142,46 @@ async def confirm(
     payment.provider_reference = provider_reference
     payment.request_reference = request_reference
     if payment.state in (SUBMITTING, UNKNOWN):
-        payment.sub_status = SubStatus.STK_INITIATED.value
+        payment.sub_status = SubStatus.STK_INITIATED.value if payment.provider == MPESA else None
         step(session, payment, PENDING, Cause.JOB)
     else:
         remark(session, payment, Cause.JOB, learnt="provider_reference")
     return payment.state
 
 
+async def never_arrived(session: TenantSession, payment_id: UUID, now: datetime) -> PaymentStatus:
+    """The provider surely never got an attempt whose answer was lost: the payer was not asked."""
+    payment = await lock_payment(session, payment_id)
+    if payment.state is UNKNOWN and payment.provider_reference is None:
+        end_unpaid(session, payment, NotPaid(FailureReason.NOT_SENT, "", NEVER_SENT), Cause.QUERY, now)
+    return payment.state
+
+
+async def accept(
+    session: TenantSession, payment_id: UUID, ids: tuple[str, str | None], answer: Answer, now: datetime
+) -> PaymentStatus:
+    """The provider took the attempt under `ids`, and `answer` says how it stands there.
+
+    Locks the receipt, where one is told, then the payment.
+    """
+    await lock_told_receipt(session, payment_id, answer)
+    state = await confirm(session, payment_id, *ids)
+    if answer == StillPending():
+        return state
+    payment = await lock_payment(session, payment_id)
+    if payment.provider_reference == ids[0]:
+        await carry_out(session, payment, answer, Cause.JOB, now)
+    return payment.state
+
+
 async def _is_taken(session: TenantSession, payment: Payment, provider_reference: str) -> bool:
+    place = (
+        Payment.channel_id == payment.channel_id
+        if payment.channel_id is not None
+        else and_(Payment.channel_id.is_(None), Payment.provider_account_id == payment.provider_account_id)
+    )
     rival = select(Payment.id).where(
-        Payment.channel_id == payment.channel_id,
+        place,
         Payment.provider_reference == provider_reference,
         Payment.id != payment.id,
     )

@@ -1,0 +1,109 @@
+"""How a job calls a provider about a payment, and writes down how the call ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+
+from integrations.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from jobs.providers import Route
+from jobs.work import Work
+from tenancy.errors import TenantNotServed, TransactionInterrupted
+from tenancy.sessions import TenantSession
+from tenant_db.payments.machine import CREATED, PaymentStatus
+from tenant_db.payments.models import Payment
+
+QUEUE: Final = "payments"
+RECORD_WAITS_S: Final = (0.2, 1.0, 3.0, 5.0)
+"""Together with the longest call they fit into one run."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What of a payment says whom to ask about it."""
+
+    payment_id: UUID
+    account_id: UUID
+    channel_id: UUID | None
+    state: PaymentStatus
+    expires_at: datetime
+
+    def is_over(self, now: datetime) -> bool:
+        return self.state is CREATED and now >= self.expires_at
+
+
+async def subject_of(work: Work, payment_id: UUID) -> Subject:
+    """Read where a payment stands, without its lock."""
+    async with work.tenant.reading() as session:
+        rows = await session.execute(
+            select(
+                Payment.id,
+                Payment.provider_account_id,
+                Payment.channel_id,
+                Payment.status,
+                Payment.expires_at,
+            ).where(Payment.id == payment_id)
+        )
+        id_, account_id, channel_id, status, expires_at = rows.one()
+    return Subject(id_, account_id, channel_id, PaymentStatus(status), expires_at)
+
+
+async def called(work: Work, route: Route, call: Awaitable[T]) -> T:
+    """Await a call to the provider, and tell the account's circuit how it went.
+
+    Raises:
+        ProviderUnavailable, OutcomeUnknown, ProviderRejected: as the call.
+    """
+    circuits, account_id = work.services.circuits, route.account_id
+    try:
+        answer = await call
+    except (ProviderUnavailable, OutcomeUnknown):
+        await circuits.record(work.tenant.id, account_id, is_success=False)
+        raise
+    except ProviderRejected:
+        await circuits.record(work.tenant.id, account_id, is_success=True)
+        raise
+    await circuits.record(work.tenant.id, account_id, is_success=True)
+    return answer
+
+
+async def record(
+    work: Work, route: Route, subject_id: UUID, verb: Callable[[TenantSession], Awaitable[T]]
+) -> T:
+    """Write down a call and its outcome in one commit; `verb` must be harmless to repeat.
+
+    What the provider answered is worth some patience: lost, it makes the payment an unknown one.
+
+    Raises:
+        TenantNotServed, TransactionInterrupted, OSError: the database stayed away.
+    """
+    for wait_s in RECORD_WAITS_S:
+        try:
+            return await _record(work, route, subject_id, verb)
+        except (TenantNotServed, TransactionInterrupted, OSError) as error:
+            log.warning("outcome_not_recorded_yet", why=type(error).__name__)
+            await asyncio.sleep(wait_s)
+    return await _record(work, route, subject_id, verb)
+
+
+async def nothing(_session: TenantSession) -> None:
+    """Only the calls are to be written."""
+
+
+async def _record(
+    work: Work, route: Route, subject_id: UUID, verb: Callable[[TenantSession], Awaitable[T]]
+) -> T:
+    async with work.tenant.transaction() as session:
+        result = await verb(session)
+        route.calls.write(session, subject_id)
+    route.calls.forget()
+    return result
