@@ -3,10 +3,11 @@
 DomainError
 ├── OrderReferenceTaken   another order or payment of this business has the reference
 ├── OrderNotOpen          it is paid, cancelled or expired
-└── AmountNotDue          an attempt must be for what is still due
+├── AmountNotDue          an attempt must be for what is still due
+└── MethodNotAvailable    nobody collects it this way now
 
-OrderNotOpen depends on state, so an idempotency key remembers it. A reference may be one we have made, and
-what is due changes, so the other two leave the key free.
+OrderNotOpen depends on state, so an idempotency key remembers it. A reference may be one we have made, what
+is due changes, and so does who collects: the others leave the key free.
 """
 
 from core.errors import DomainError
@@ -44,3 +45,12 @@ class AmountNotDue(DomainError):
     def __init__(self, due: Money) -> None:
         super().__init__(f"{due} is due for this order. Ask for exactly that.")
         self.due = due
+
+
+class MethodNotAvailable(DomainError):
+    """Nobody collects this order this way at the moment; choose another way."""
+
+    code = "METHOD_NOT_AVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("This can't be paid this way at the moment. Choose another way.")
