@@ -3,7 +3,7 @@
 Source: Paystack, sections 2 to 5 and 8.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,6 +26,7 @@ from integrations.protocol import (
     Intent,
     KeyProof,
     ListedPayment,
+    ListedRefund,
     NotPaid,
     PayerStep,
     Question,
@@ -127,6 +128,10 @@ class PaystackClient(Adapter):
     ) -> RefundAnswer | Absent:
         """As `PaystackRefunds.query`."""
         return await self._refunds.query(refund, provider_reference)
+
+    async def list_refunds(self, payment: Question, receipt: str | None) -> Sequence[ListedRefund]:
+        """As `PaystackRefunds.listed`."""
+        return await self._refunds.listed(payment, receipt)
 
     def list_payments(self, since: datetime, until: datetime) -> AsyncIterator[ListedPayment]:
         """As `PaystackQuestions.payments`; each is worth a question before anything is credited."""

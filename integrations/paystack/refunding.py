@@ -3,11 +3,13 @@
 Source: Paystack, section 5.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
 from core.clock import Clock
+from core.ids import Kind
+from core.money import Money
 from integrations.ages import SENT_WITHIN, is_older
 from integrations.errors import OutcomeUnknown, ProviderUnavailable
 from integrations.paystack.calls import PaystackCalls, PaystackPaths
@@ -15,12 +17,23 @@ from integrations.paystack.codes import Fault, refund_rejection
 from integrations.paystack.questions import PaystackQuestions
 from integrations.paystack.reading import object_of, text_of, whole_of
 from integrations.paystack.units import from_subunits, to_subunits
-from integrations.protocol import Absent, RefundAnswer, Refunded, RefundFailed, RefundPending, RefundRequest
+from integrations.protocol import (
+    Absent,
+    ListedRefund,
+    Question,
+    RefundAnswer,
+    Refunded,
+    RefundFailed,
+    RefundPending,
+    RefundRequest,
+)
 from integrations.wire_json import Json
 
 PROCESSED: Final = "processed"
 FAILED: Final = "failed"
 NEEDS_ATTENTION: Final = "needs-attention"
+OURS: Final = f"{Kind.REFUND.value}_"
+"""How our notes begin; others write theirs on the dashboard."""
 ATTENTION: Final = (
     "Paystack can't reach the payer's account. Give it the payer's bank details for this refund."
 )
@@ -80,6 +93,22 @@ class PaystackRefunds:
             raise ProviderUnavailable("an answer without the expected keys")
         return answer
 
+    async def listed(self, payment: Question, receipt: str | None) -> list[ListedRefund]:
+        """Every refund of a transaction, made by us or on the dashboard.
+
+        Raises:
+            ProviderUnavailable: no answer that could be read.
+        """
+        found = []
+        async for entry in self._of(payment, receipt):
+            answer, amount = read_refund(entry), _amount_of(entry)
+            if answer is None or amount is None:
+                raise ProviderUnavailable("an answer without the expected keys")
+            note = text_of(entry.get("merchant_note"))
+            ours = note if note.startswith(OURS) else None
+            found.append(ListedRefund(text_of(entry.get("id")), ours, amount, answer))
+        return found
+
     async def _read(self, provider_reference: str) -> dict[str, Json]:
         path = f"{self._path}/{quote(provider_reference, safe='')}"
         envelope = await self._calls.ask("refund_query", path, provider_reference)
@@ -88,24 +117,26 @@ class PaystackRefunds:
         return object_of(envelope.get("data"))
 
     async def _find(self, refund: RefundRequest) -> dict[str, Json] | None:
-        transaction_id = await self._transaction_id(refund)
-        if transaction_id is None:
-            return None
-        listed = self._questions.pages("refund_list", self._path, {"transaction": transaction_id})
-        async for entry in listed:
-            # Only clients know the filter, so each entry is looked at.
-            if (
-                _transaction_id_of(entry) == transaction_id
-                and text_of(entry.get("merchant_note")) == refund.refund_id
-            ):
+        async for entry in self._of(refund.payment, refund.receipt):
+            if text_of(entry.get("merchant_note")) == refund.refund_id:
                 return entry
         return None
 
-    async def _transaction_id(self, refund: RefundRequest) -> str | None:
+    async def _of(self, payment: Question, receipt: str | None) -> AsyncIterator[dict[str, Json]]:
+        transaction_id = await self._transaction_id(payment, receipt)
+        if transaction_id is None:
+            return
+        query = {"transaction": transaction_id}
+        async for entry in self._questions.pages("refund_list", self._path, query):
+            # Only clients know the filter, so each entry is looked at.
+            if _transaction_id_of(entry) == transaction_id:
+                yield entry
+
+    async def _transaction_id(self, payment: Question, receipt: str | None) -> str | None:
         """The filter wants Paystack's own number: the receipt, if the payment has one."""
-        if whole_of(refund.receipt) is not None:
-            return refund.receipt
-        transaction = await self._questions.transaction(refund.payment.provider_reference)
+        if whole_of(receipt) is not None:
+            return receipt
+        transaction = await self._questions.transaction(payment.provider_reference)
         return None if transaction is None else transaction.id
 
 
@@ -113,8 +144,7 @@ def read_refund(data: Mapping[str, Json]) -> RefundAnswer | None:
     """What is told of a refund; None where id, status or amount can't be read."""
     id_ = text_of(data.get("id"))
     status = text_of(data.get("status")).lower().replace("_", "-")
-    subunits = whole_of(data.get("amount"))
-    amount = None if subunits is None else from_subunits(subunits, text_of(data.get("currency")))
+    amount = _amount_of(data)
     if not id_ or not status or amount is None:
         return None
     if status == PROCESSED:
@@ -122,6 +152,11 @@ def read_refund(data: Mapping[str, Json]) -> RefundAnswer | None:
     if status == FAILED:
         return RefundFailed(FAILED, "Paystack could not refund it: the money is back in the balance.", id_)
     return RefundPending(id_, ATTENTION if status == NEEDS_ATTENTION else None)
+
+
+def _amount_of(data: Mapping[str, Json]) -> Money | None:
+    subunits = whole_of(data.get("amount"))
+    return None if subunits is None else from_subunits(subunits, text_of(data.get("currency")))
 
 
 def _transaction_id_of(entry: Mapping[str, Json]) -> str:

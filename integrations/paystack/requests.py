@@ -41,8 +41,8 @@ class Collecting:
     alias_domain: str | None = None
     """Of the e-mail addresses that stand in for payers who gave none."""
     mpesa_provider: str = MPESA
-    mpesa_phone_prefix: str = "+254"
-    """[ASSUMED] Clients send the plus; some go without."""
+    mpesa_phone_prefix: str = "+"
+    """What stands before `254…`: a plus, or nothing. [ASSUMED] Most clients send it, some don't."""
     till: str | None = None
     page_open: timedelta = timedelta(hours=1)
     """How long a payer may take over a page before leaving it counts; money that comes later still does."""
@@ -53,8 +53,8 @@ class Collecting:
     def of(cls, account: Account) -> Self:
         """Read what the account's details and the catalog's settings say; the details come first.
 
-        Of both: `alias_email_domain`, `mpesa_provider`, `mpesa_phone_prefix`, `till_number`.
-        Of the settings alone: `page_open_minutes`, `ghana_networks`.
+        Of both: `alias_email_domain`, `mpesa_provider`, `till_number`.
+        Of the settings alone: `mpesa_phone_prefix`, `page_open_minutes`, `ghana_networks`.
 
         Raises:
             NotConfigured: one of them can't be used.
@@ -65,7 +65,7 @@ class Collecting:
         made = cls(
             alias_domain=domain or None,
             mpesa_provider=_text(account, "mpesa_provider") or MPESA,
-            mpesa_phone_prefix=_text(account, "mpesa_phone_prefix") or "+254",
+            mpesa_phone_prefix=str(account.settings.get("mpesa_phone_prefix", "+")),
             till=_text(account, "till_number") or None,
             page_open=timedelta(minutes=minutes) if isinstance(minutes, int) else timedelta(hours=1),
             ghana_networks={str(start): str(code) for start, code in networks.items()}
@@ -76,6 +76,8 @@ class Collecting:
             raise NotConfigured("alias_email_domain is no domain")
         if made.mpesa_provider not in MPESA_PROVIDERS:
             raise NotConfigured(f"mpesa_provider is one of {', '.join(MPESA_PROVIDERS)}")
+        if made.mpesa_phone_prefix not in ("+", ""):
+            raise NotConfigured("mpesa_phone_prefix is + or nothing")
         if made.mpesa_provider == MPESA_TILL and made.till is None:
             raise NotConfigured("till_number is missing")
         return made
@@ -86,7 +88,7 @@ class Collecting:
         if intent.method is not Method.MOBILE_MONEY or phone is None:
             return None
         if intent.amount.currency is Currency.KES and _KENYAN.fullmatch(phone.digits):
-            return self._mpesa(phone.digits.removeprefix("254"))
+            return self._mpesa(phone.digits)
         if intent.amount.currency is Currency.GHS and phone.digits.startswith(GHANA):
             fitting = [start for start in self.ghana_networks if phone.digits.startswith(start)]
             network = self.ghana_networks.get(max(fitting, key=len, default=""))
@@ -107,12 +109,12 @@ class Collecting:
             raise ProviderRejected("email", message, FailureReason.CONFIGURATION)
         return f"{intent.payment_id}@{self.alias_domain}"
 
-    def _mpesa(self, number: str) -> dict[str, Json]:
+    def _mpesa(self, digits: str) -> dict[str, Json]:
         if self.mpesa_provider == MPESA_TILL:
             # [ASSUMED] Answered like the prompt.
             return {"account": self.till, "provider": MPESA_TILL}
-        prefix = "254" if self.mpesa_provider == MPESA_OFFLINE else self.mpesa_phone_prefix
-        return {"phone": f"{prefix}{number}", "provider": self.mpesa_provider}
+        prefix = "" if self.mpesa_provider == MPESA_OFFLINE else self.mpesa_phone_prefix
+        return {"phone": f"{prefix}{digits}", "provider": self.mpesa_provider}
 
 
 def charge_body(intent: Intent, collecting: Collecting, wallet: dict[str, Json]) -> dict[str, Json]:

@@ -84,7 +84,7 @@ async def test_a_creation_that_is_sent_again_collects_once(desk: Desk, intent: I
     [
         ({}, "+254700000001", KES_1500, {"phone": "+254700000001", "provider": "mpesa"}),
         (
-            {"mpesa_phone_prefix": "254"},
+            {"mpesa_phone_prefix": ""},
             "+254110000001",
             KES_1500,
             {"phone": "254110000001", "provider": "mpesa"},
@@ -178,7 +178,12 @@ async def test_what_paystack_would_refuse_is_refused_before_it_is_sent(
 
 @pytest.mark.parametrize(
     "settings",
-    [{"mpesa_provider": "airtel"}, {"mpesa_provider": "mptill"}, {"alias_email_domain": "no domain"}],
+    [
+        {"mpesa_provider": "airtel"},
+        {"mpesa_phone_prefix": "+254"},
+        {"mpesa_provider": "mptill"},
+        {"alias_email_domain": "no domain"},
+    ],
 )
 def test_settings_that_cannot_work_are_named(settings: dict[str, object]) -> None:
     with pytest.raises(NotConfigured):

@@ -1,5 +1,6 @@
 """Money given back, and looked for where the answer was lost."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -96,6 +97,34 @@ async def test_a_refund_that_never_arrived_is_absent_once_none_can_be_on_its_way
     assert await desk.client.query_refund(refund, None) == RefundPending(None)
     desk.watch.later = timedelta(minutes=16)
     assert await desk.client.query_refund(refund, None) == Absent()
+
+
+@pytest.mark.parametrize("with_receipt", [True, False], ids=["receipt", "no receipt"])
+async def test_every_refund_of_a_payment_is_listed_whoever_made_it(
+    desk: Desk,
+    with_receipt: bool,  # noqa: FBT001 - pytest gives it
+) -> None:
+    await desk.client.refund_payment(refund_of(await paid(desk)))
+    intent = await paid(desk)
+    told = await desk.client.query_payment(question_of(intent))
+    assert isinstance(told, Paid)
+    ours, by_hand = refund_of(intent, 10_000), refund_of(intent, 20_000)
+    await desk.client.refund_payment(ours)
+    await desk.plan("refund_failed")
+    await desk.client.refund_payment(replace(by_hand, refund_id="asked for by phone"))
+    await desk.release()
+
+    found = await desk.client.list_refunds(question_of(intent), told.receipt if with_receipt else None)
+
+    by_amount = {listed.amount.minor: listed for listed in found}
+    assert set(by_amount) == {10_000, 20_000}
+    assert (by_amount[10_000].refund_id, by_amount[20_000].refund_id) == (ours.refund_id, None)
+    assert isinstance(by_amount[10_000].answer, Refunded)
+    assert isinstance(by_amount[20_000].answer, RefundFailed)
+
+
+async def test_a_payment_that_paystack_does_not_know_has_no_refunds(desk: Desk) -> None:
+    assert await desk.client.list_refunds(question_of(prompt_of()), None) == []
 
 
 async def test_more_than_is_left_is_refused(desk: Desk) -> None:

@@ -49,7 +49,7 @@ REFUSED = ["busy", "invalid_key", "forbidden", "unprocessable", "server_error_be
 SETTINGS: list[tuple[dict[str, object], Intent]] = [
     ({}, page_of()),
     ({}, page_of(email=None, return_url=None)),
-    ({"mpesa_phone_prefix": "254"}, prompt_of()),
+    ({"mpesa_phone_prefix": ""}, prompt_of()),
     ({"mpesa_provider": "mpesa_offline"}, prompt_of()),
     ({"mpesa_provider": "mptill", "till_number": "5100001"}, prompt_of()),
     (
