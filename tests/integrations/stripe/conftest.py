@@ -81,6 +81,7 @@ async def stripe(
         key: str = "",
         environment: str = "sandbox",
         clock: Clock = utc_now,
+        http: httpx.AsyncClient = client,
         **changes: Any,  # noqa: ANN401 - fields of an Account
     ) -> StripeClient:
         account = Account(
@@ -91,7 +92,7 @@ async def stripe(
             secrets={"secret_key": key or own_key, "webhook_secret": WEBHOOK_SECRET},
             environment=environment,
         )
-        outside_ = Outside(client, ProcessTokens(clock), clock)
+        outside_ = Outside(http, ProcessTokens(clock), clock)
         adapter = adapter_for(replace(account, **changes), outside_, log)
         assert isinstance(adapter, StripeClient)
         return adapter
