@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from core.clock import utc_now
-from core.collecting import Method
+from core.collecting import ActionKind, Method
 from core.currency import Currency
 from core.ids import Kind, new_id, outside
 from core.money import Money
@@ -19,7 +19,7 @@ from integrations.http import Call
 from integrations.mpesa.tokens import ProcessTokens
 from integrations.paystack.building import paystack_client
 from integrations.paystack.client import PaystackClient
-from integrations.protocol import Intent, Question, RefundRequest
+from integrations.protocol import Accepted, Intent, Question, RefundRequest, StillPending
 from integrations.sandbox import demo
 from tests.sandbox import RunningSandbox
 
@@ -132,3 +132,9 @@ def question_of(intent: Intent) -> Question:
 def refund_of(intent: Intent, minor: int | None = None, receipt: str | None = None) -> RefundRequest:
     amount = intent.amount if minor is None else Money(minor, intent.amount.currency)
     return RefundRequest(outside(Kind.REFUND, new_id()), question_of(intent), amount, receipt, "Returned")
+
+
+def step_of(accepted: Accepted) -> ActionKind | None:
+    assert isinstance(accepted.answer, StillPending)
+    action = accepted.answer.next_action
+    return None if action is None else action.kind
