@@ -8,6 +8,7 @@ from strawberry.types import Info
 from core.ids import Kind
 from schema import (
     channel_types,
+    checkout_types,
     exports,
     finding_types,
     ledger_posting_types,
@@ -26,6 +27,7 @@ from schema.audit import AuditQueries
 from schema.base import make_schema
 from schema.catalog import CatalogQueries
 from schema.channels import ChannelMutations, ChannelQueries, ChannelSubscriptions, channel_node
+from schema.checkout import CheckoutMutations, CheckoutQueries, CheckoutSubscriptions
 from schema.connections import Node, NodeLoader, load_node
 from schema.current_tenant import CurrentTenantQueries, tenant_node
 from schema.exports import ExportMutations, ExportQueries, ExportSubscriptions, export_node
@@ -71,6 +73,7 @@ class Query(
     ChannelQueries,
     PaymentQueries,
     OrderQueries,
+    CheckoutQueries,
     LedgerQueries,
     HoldQueries,
     LedgerStatementQueries,
@@ -103,6 +106,7 @@ class Mutation(
     ChannelMutations,
     PaymentMutations,
     OrderMutations,
+    CheckoutMutations,
     LedgerPostingMutations,
     LedgerBulkMutations,
     HoldMutations,
@@ -126,6 +130,7 @@ class Subscription(
     ChannelSubscriptions,
     PaymentSubscriptions,
     OrderSubscriptions,
+    CheckoutSubscriptions,
     LedgerBalanceSubscriptions,
     RegistrationSubscriptions,
     ExportSubscriptions,
@@ -144,6 +149,7 @@ def tenant_schema() -> strawberry.Schema:
             *channel_types.REFUSALS,
             *payment_types.REFUSALS,
             *order_types.REFUSALS,
+            *checkout_types.REFUSALS,
             *ledger_posting_types.REFUSALS,
             *exports.REFUSALS,
             *ledger_proof.REFUSALS,

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 from graphql import OperationType
 
@@ -11,7 +12,7 @@ from core.ids import new_id
 from schema.exchange import Outcome, Request
 from schema.operations import Operations, Serving
 from schema.tenant import tenant_schema
-from tenancy.context import Principal, RequestInfo, Services, TenantContext
+from tenancy.context import PAYER, Principal, RequestInfo, Services, TenantContext
 from tenancy.limits import Budget
 from tenancy.roles import ROLE_SCOPES, Role, Scope
 from tenancy.sessions import Tenant
@@ -54,6 +55,12 @@ async def caller(
         role=role.value,
         expires_at=None,
     )
+    return TenantContext(services, REQUEST, principal, await services.tenants.find(tenant.id))
+
+
+async def payer(services: Services, tenant: Tenant, order_id: UUID) -> TenantContext:
+    """Whoever holds a link to this order's page."""
+    principal = Principal(PAYER, order_id, tenant.id, frozenset(), None, None)
     return TenantContext(services, REQUEST, principal, await services.tenants.find(tenant.id))
 
 

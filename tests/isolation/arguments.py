@@ -123,6 +123,7 @@ VALUES: Final[dict[str, Any]] = {
     "customerName": None,
     "customerEmail": None,
     "customerPhone": "+254700000009",
+    "method": "MOBILE_MONEY",
     "quantity": 1,
     "unitPriceMinor": "10000",
     "scopes": ["payments:read"],

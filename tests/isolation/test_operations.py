@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 from graphql import get_named_type
 
+from schema.admitting import CHECKOUT_FIELDS
 from schema.exchange import Outcome
 from tenancy.context import Services
 from tenancy.sessions import Tenant
@@ -58,10 +59,11 @@ def test_every_argument_has_a_case() -> None:
 async def answers(party: Party, root: RootField, values: dict[str, Any]) -> list[Outcome]:
     """What `party` is told; of a subscription, what comes at once."""
     text, sent = document(SCHEMA, root), variables(root, values)
+    context = party.payer if root.name in CHECKOUT_FIELDS else party.context
     if root.kind != "subscription":
-        return [await run(party.context, text, **sent)]
+        return [await run(context, text, **sent)]
     told: list[Outcome] = []
-    async with watching(party.context, text, **sent) as events:
+    async with watching(context, text, **sent) as events:
         with suppress(TimeoutError):
             async with asyncio.timeout(AT_ONCE_S):
                 async for outcome in events:
@@ -106,6 +108,32 @@ async def test_the_same_operations_show_a_business_its_own(victim: Party) -> Non
             problems[path] = body
 
     assert problems == {}
+
+
+async def test_a_link_to_pay_opens_nothing_but_its_own_page(services: Services, victim: Party) -> None:
+    before = await contents(services.owner, victim)
+    problems: dict[str, object] = {}
+    for path, root in FIELDS.items():
+        if root.name in CHECKOUT_FIELDS:
+            continue
+        sent = variables(root, values_for(root, victim))
+        async with watching(victim.payer, document(SCHEMA, root), **sent) as events:
+            told = [outcome async for outcome in events]
+        codes = [error["extensions"]["code"] for one in told for error in one.body.get("errors", [])]
+        if codes != ["FORBIDDEN"] or "data" in told[0].body:
+            problems[path] = [one.body for one in told]
+
+    assert problems == {}
+    assert await contents(services.owner, victim) == before
+
+
+async def test_a_page_is_no_place_for_other_credentials(victim: Party) -> None:
+    for name in sorted(CHECKOUT_FIELDS):
+        (root,) = [root for root in FIELDS.values() if root.name == name]
+        sent = variables(root, values_for(root, victim))
+        async with watching(victim.context, document(SCHEMA, root), **sent) as events:
+            (told,) = [outcome async for outcome in events]
+        assert "NOT_SIGNED_IN" in json.dumps(told.body), name
 
 
 async def test_a_cursor_of_another_business_is_refused(attacker: Party, victim: Party) -> None:

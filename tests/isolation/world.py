@@ -35,7 +35,7 @@ from tenant_db.reconciliation.reconciling import NewReconciliation, plan
 from tenant_db.reconciliation.rules import AskedBy, FindingKind
 from tenant_db.reviews.opening import NewReview, open_review
 from tenant_db.reviews.rules import ReviewCause, ReviewSubject
-from tests.factories.callers import REQUEST
+from tests.factories.callers import REQUEST, payer
 from tests.factories.ledger import make_account, sale
 from tests.factories.orders import make_order
 from tests.factories.payments import Shop, initiate, make_shop
@@ -65,6 +65,8 @@ class Party:
     tenant: Tenant
     user: User
     context: TenantContext
+    payer: TenantContext
+    """Who holds a link to its order."""
     ids: dict[str, str]
     """TypeIDs by what they are of."""
     cursor: str
@@ -80,13 +82,14 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
     async with tenant.transaction() as session:
         for table in ("stores", "channels"):
             await session.execute(text(f"UPDATE {table} SET name = :name"), {"name": name})  # noqa: S608 - ours
+    order_id = await _sold_on_order(tenant, shop, name)
     checked = await _checked(services, tenant, shop, name)
     key, invitation = await _owner_rows(services, tenant, user, name)
     ids = {
         "store": outside(Kind.STORE, shop.store_id),
         "channel": outside(Kind.CHANNEL, shop.channel_id),
         "payment": outside(Kind.PAYMENT, payment.id),
-        "order": outside(Kind.ORDER, await _sold_on_order(tenant, shop, name)),
+        "order": outside(Kind.ORDER, order_id),
         **checked,
         **await _asked_of_people(tenant, payment.id, name),
         **await _given_back(tenant, shop, name),
@@ -97,7 +100,7 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
         "invitation": invitation,
     }
     cursor = Cursor(payment.created_at, payment.id).sealed(tenant.id)
-    return Party(tenant, user, context, ids, cursor)
+    return Party(tenant, user, context, await payer(services, tenant, order_id), ids, cursor)
 
 
 async def _checked(services: Services, tenant: Tenant, shop: Shop, name: str) -> dict[str, str]:
