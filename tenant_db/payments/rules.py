@@ -73,6 +73,8 @@ class Cause(StrEnum):
     CALLBACK = "callback"
     CONFIRMATION = "confirmation"
     QUERY = "query"
+    REVIEW = "review"
+    """A person who has decided a review."""
 
 
 class ConfirmationState(StrEnum):

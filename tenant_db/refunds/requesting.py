@@ -23,16 +23,8 @@ from tenant_db.refunds.errors import (
 from tenant_db.refunds.locking import left_minor
 from tenant_db.refunds.machine import REQUESTED
 from tenant_db.refunds.models import Refund, RefundEvent
-from tenant_db.refunds.rules import REASON_CHARACTERS_MAX, RefundCause, RefundOrigin
+from tenant_db.refunds.rules import REASON_CHARACTERS_MAX, Offer, RefundCause, RefundOrigin
 from tenant_db.refunds.stepping import tell
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a provider can give back."""
-
-    refunds: bool
-    parts: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,17 @@ ASK_LADDER_S: Final = (10, 30, 120, 600, 3_600, 21_600, 86_400, 172_800, 432_000
 """In seconds since it was sent: bank refunds take days, and the last questions come after weeks."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a provider can give back."""
+
+    refunds: bool
+    parts: bool
+
+
+NOTHING_OFFERED: Final = Offer(refunds=False, parts=False)
+
+
 class RefundOrigin(StrEnum):
     """Who wanted the money to go back."""
 

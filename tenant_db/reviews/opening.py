@@ -68,6 +68,15 @@ async def open_review(session: TenantSession, new: NewReview) -> UUID:
     return id_
 
 
+def open_review_at_end(session: TenantSession, new: NewReview) -> None:
+    """As `open_review`, right before the commit: its rows are held for a moment only."""
+
+    async def act(ending: TenantSession) -> None:
+        await open_review(ending, new)
+
+    session.at_end.append(act)
+
+
 async def overtake(session: TenantSession, subject: ReviewSubject, subject_id: UUID, now: datetime) -> None:
     """Close the open review of something that has settled by itself; nothing happens where there is none."""
     closed = await session.execute(

@@ -19,8 +19,8 @@ from tenant_db.payments.rules import Cause
 from tenant_db.refunds import submitting
 from tenant_db.refunds.machine import RefundStatus
 from tenant_db.refunds.models import Refund, RefundEvent
-from tenant_db.refunds.requesting import NewRefund, Offer, request_refund
-from tenant_db.refunds.rules import RefundCause, Told
+from tenant_db.refunds.requesting import NewRefund, request_refund
+from tenant_db.refunds.rules import Offer, RefundCause, Told
 from tenant_db.refunds.settling import settle_refund
 from tests.factories.payments import Shop, pend
 

@@ -29,7 +29,7 @@ from tenant_db.refunds.errors import (
 from tenant_db.refunds.machine import NEXT, RefundStatus
 from tenant_db.refunds.models import Refund
 from tenant_db.refunds.noting import NotedRefund, note_refund
-from tenant_db.refunds.requesting import NewRefund, Offer
+from tenant_db.refunds.requesting import NewRefund
 from tenant_db.refunds.rules import (
     ASK_LADDER_S,
     REVIEW_AFTER,
@@ -37,6 +37,7 @@ from tenant_db.refunds.rules import (
     STRANDED_AFTER,
     Done,
     NotDone,
+    Offer,
     RefundState,
     Told,
     Undecided,
