@@ -24,13 +24,15 @@ from integrations.sandbox.paystack.disputes import Disputes
 from integrations.sandbox.paystack.outcomes import OWN_OUTCOMES
 from integrations.sandbox.paystack.payers import Payers
 from integrations.sandbox.paystack.refunds import Refunds
-from integrations.sandbox.paystack.rows import Dispute, Refund, Transaction
+from integrations.sandbox.paystack.rows import Dispute, Refund, Transaction, business_of
 from integrations.sandbox.paystack.wire import PaystackWire
 from integrations.sandbox.plans import Plan
 from integrations.sandbox.provider import Control, Ground, PaidRow, ProviderSandbox, RefundedRow
 
 Take = Callable[[Call], Awaitable[Response]]
 SUBUNIT_EXPONENT: Final = 2
+ENDED: Final = "ended"
+"""A detail of an account whose key was replaced."""
 
 
 class PaystackSandbox(ProviderSandbox):
@@ -78,6 +80,7 @@ class PaystackSandbox(ProviderSandbox):
     def own_controls(self) -> Mapping[str, Control]:
         return {
             "pay": self.pay,
+            "rotate": self.rotate,
             "dispute": self.open_dispute,
             "dispute_remind": self.remind_of_dispute,
             "dispute_resolve": self.resolve_dispute,
@@ -120,6 +123,22 @@ class PaystackSandbox(ProviderSandbox):
         row = self._named(given)
         await self._payers.pay(row)
         return {"status": row.status}
+
+    async def rotate(self, given: dict[str, Any]) -> dict[str, Any]:
+        """`{"key", "to"}`: replace a secret key. The old one is refused, and signs nothing any more."""
+        old = self.accounts.get(str(given.get("key", self.accounts.demo_key)))
+        new = str(given.get("to", ""))
+        if old is None or not new:
+            raise InvalidInput("key", "Name a key that is known, and one to take its place.")
+        details = {**old.details, "business": business_of(old)}
+        self.accounts.register({"key": new, "details": details, "url": old.webhook_url})
+        self.accounts.register({"key": old.id, "details": {ENDED: "yes"}, "url": ""})
+        for kept in self._kept:
+            for row in kept:
+                if row.key == old.id:
+                    row.key = new
+                    kept.save(row)
+        return {"key": new}
 
     async def open_dispute(self, given: dict[str, Any]) -> dict[str, Any]:
         """`{"reference", "key", "amount", "category"}`."""
@@ -185,7 +204,7 @@ class PaystackSandbox(ProviderSandbox):
     def _refund(self, call: Call) -> tuple[Refund, Transaction]:
         row = self._refunds.rows.get(call.path["id"])
         of = None if row is None else self._transactions.get(row.transaction_id)
-        if row is None or of is None or row.key != call.account.id:
+        if row is None or of is None or of.business != business_of(call.account):
             raise Refused(404, "Refund not found", code="refund_not_found")
         return row, of
 
@@ -226,7 +245,7 @@ class PaystackSandbox(ProviderSandbox):
 
     def _account(self, request: Request) -> Account:
         account = self.accounts.of_bearer(request.headers.get("authorization", ""))
-        if account is None:
+        if account is None or ENDED in account.details:
             raise Refused(401, "Invalid key")
         return account
 
@@ -241,8 +260,9 @@ class PaystackSandbox(ProviderSandbox):
         return HTMLResponse(PAGE.format(title="Pay", body="<h1>No such page</h1>"), 404)
 
     def _named(self, given: dict[str, Any]) -> Transaction:
-        key = given.get("key", self.accounts.demo_key)
-        row: Transaction | None = self._transactions.get(f"{key}/{given.get('reference')}")
+        account = self.accounts.get(str(given.get("key", self.accounts.demo_key)))
+        business = "" if account is None else business_of(account)
+        row: Transaction | None = self._transactions.get(f"{business}/{given.get('reference')}")
         if row is None:
             raise InvalidInput("reference", "No such transaction.")
         return row

@@ -13,7 +13,7 @@ from integrations.sandbox.paystack import checks, views
 from integrations.sandbox.paystack.calls import Call, envelope, listed
 from integrations.sandbox.paystack.checks import Refused
 from integrations.sandbox.paystack.payers import Payers
-from integrations.sandbox.paystack.rows import Transaction, new_number
+from integrations.sandbox.paystack.rows import Transaction, business_of, new_number
 from integrations.sandbox.plans import Plan, Plans
 from integrations.sandbox.records import Records
 from integrations.sandbox.settings import SandboxSettings
@@ -39,17 +39,18 @@ class Collecting:
         Raises:
             Refused: a field is missing or wrong, or the reference was used.
         """
-        body, key = call.body, call.account.id
+        body, key, business = call.body, call.account.id, business_of(call.account)
         email, amount = checks.require_email(body), checks.require_amount(body)
         currency = checks.require_currency(body, _served(call))
         reference = checks.require_reference(body)
         wallet = {} if is_page else checks.require_wallet(body, amount)
         channel = checks.require_channels(body)[0] if is_page else "mobile_money"
-        if self._transactions.get(f"{key}/{reference}") is not None:
+        if self._transactions.get(f"{business}/{reference}") is not None:
             raise Refused(400, "Duplicate Transaction Reference", code="duplicate_reference")
         row = Transaction(
-            id=f"{key}/{reference}",
+            id=f"{business}/{reference}",
             key=key,
+            business=business,
             number=new_number(),
             reference=reference,
             email=email,
@@ -138,13 +139,14 @@ class Collecting:
         return envelope("Balances retrieved", data)
 
     def known(self, call: Call, reference: str, unknown: str) -> Transaction:
-        row = self._transactions.get(f"{call.account.id}/{reference}")
+        row = self._transactions.get(f"{business_of(call.account)}/{reference}")
         if row is None:
             raise Refused(400, unknown, code="transaction_not_found")
         return row
 
     def of(self, call: Call) -> Iterator[Transaction]:
-        return (row for row in self._transactions if row.key == call.account.id)
+        business = business_of(call.account)
+        return (row for row in self._transactions if row.business == business)
 
     def plan_for(self, call: Call, operation: str) -> Plan:
         reference = call.path.get("reference") or call.body.get("reference")

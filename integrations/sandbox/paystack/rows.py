@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations.sandbox.accounts import Account
 from integrations.sandbox.plans import Plan
 
 
@@ -12,8 +13,10 @@ class Transaction:
     """One reference of one account."""
 
     id: str
-    """Account and reference: references are unique in an account only."""
+    """Business and reference: references are unique in a business only."""
     key: str
+    """The business's present secret key."""
+    business: str
     number: int
     """Paystack's id; of more digits than a float can hold."""
     reference: str
@@ -98,6 +101,11 @@ class Dispute:
     due_at: str
     status: str = "awaiting-merchant-feedback"
     resolution: str | None = None
+
+
+def business_of(account: Account) -> str:
+    """Whose transactions a key shows: a key that was replaced leaves them to its successor."""
+    return account.details.get("business", account.id)
 
 
 def domain_of(key: str) -> str:

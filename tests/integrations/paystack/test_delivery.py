@@ -3,10 +3,12 @@
 import pytest
 
 from core.clock import utc_now
+from integrations.errors import ProviderRejected, ProviderUnavailable
 from integrations.paystack.webhooks import PaystackWebhooks
+from integrations.protocol import Paid
 from integrations.sandbox import demo
 from integrations.webhooks import BadSignature, Webhook
-from tests.integrations.paystack.conftest import PAYSTACK, Desk, prompt_of, refund_of
+from tests.integrations.paystack.conftest import PAYSTACK, Desk, MakeDesk, prompt_of, question_of, refund_of
 from tests.integrations.scripted import answer, scripted_server
 
 SCHEME = PaystackWebhooks()
@@ -54,6 +56,30 @@ async def test_a_webhook_is_sent_again_until_it_is_taken(desk: Desk) -> None:
         await server.messages(2)
 
     assert server.raw[0] == server.raw[1]
+
+
+async def test_a_replaced_key_ends_and_its_successor_sees_and_signs_what_was(
+    desk: Desk, make_desk: MakeDesk
+) -> None:
+    new = "sk_test_new"
+    async with scripted_server() as server:
+        await desk.sandbox.register_webhook(PAYSTACK, key=KEY, url=server.url)
+        await desk.plan("withheld_webhook")
+        intent = prompt_of()
+        await desk.client.create_payment(intent)
+        await desk.sandbox.control("paystack/rotate", key=KEY, to=new)
+        successor = make_desk(secrets={"secret_key": new})
+        await desk.release()
+        await server.messages(1)
+
+        told = Webhook(server.raw[0], server.headers[0])
+        SCHEME.authenticate(told, [new, KEY], utc_now())
+        assert not fits(told)
+    with pytest.raises(ProviderRejected):
+        await desk.client.prove_keys()
+    with pytest.raises(ProviderUnavailable):
+        await desk.client.query_payment(question_of(intent))
+    assert isinstance(await successor.client.query_payment(question_of(intent)), Paid)
 
 
 async def test_each_step_of_a_refund_is_told(desk: Desk) -> None:
