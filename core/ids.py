@@ -24,6 +24,7 @@ class Kind(StrEnum):
     CHANNEL = "chan"
     PROVIDER = "prov"
     PROVIDER_ACCOUNT = "pacc"
+    PROVIDER_IMPORT = "pimport"
     PAYMENT = "pay"
     PAYMENT_EVENT = "payev"
     LEDGER_ACCOUNT = "lacc"

@@ -6,7 +6,8 @@ from strawberry.types import Info
 from core.currency import Currency
 from core.ids import Kind, outside
 from core.money import Money as CoreMoney
-from owner_db.catalog.providers import CurrencyLimits, Provider
+from core.offers import CurrencyLimits
+from owner_db.catalog.providers import Provider
 from resolvers import catalog
 from schema.scalars import Money
 from tenancy.context import TenantContext

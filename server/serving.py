@@ -25,6 +25,7 @@ from jobs.ledger import ledger_handlers
 from jobs.mail import mail_handlers
 from jobs.orders import order_handlers
 from jobs.payments import payment_handlers
+from jobs.provider_accounts import provider_account_handlers
 from jobs.providers import Providers
 from jobs.proving import proof_handlers
 from jobs.reconciliation import Nights, reconciliation_handlers
@@ -104,6 +105,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *refund_handlers(providers),
         *inbox_handlers(providers),
         *channel_handlers(providers),
+        *provider_account_handlers(providers),
         *order_handlers(),
         *alert_handlers(),
         *ledger_handlers(),

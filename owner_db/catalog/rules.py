@@ -172,19 +172,6 @@ def _require_pattern(name: str, pattern: object) -> None:
         raise _refused(f"a pattern of {name} can't be read") from error
 
 
-def secret_names(schema: Mapping[str, Any]) -> frozenset[str]:
-    """The properties that are sealed and never shown."""
-    return frozenset(
-        name for name, described in schema.get("properties", {}).items() if described.get("writeOnly") is True
-    )
-
-
-def public_names(schema: Mapping[str, Any]) -> frozenset[str]:
-    """The properties that a payer's browser may see."""
-    properties = schema.get("properties", {})
-    return frozenset(name for name, described in properties.items() if described.get("x-public") is True)
-
-
 def _require_words(field: str, words: Collection[str], known: frozenset[str]) -> None:
     unknown = sorted(set(words) - known)
     if unknown or not words or len(set(words)) != len(words):

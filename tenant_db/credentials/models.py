@@ -75,6 +75,4 @@ class ProviderImport(Keyed, TenantModel):
 
     entries: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     """By entry: `key`, `outcome`, `account_id`, `version`, `errors`; never a secret."""
-    previous_default_id: Mapped[UUID | None]
-    """The default account before, if the import took its place."""
     rolled_back_at: Mapped[datetime | None]

@@ -55,7 +55,7 @@ def _candidate(account: ProviderAccount, channel: Channel | None) -> Candidate:
 
 def _of_channel(channel: Channel) -> OfChannel:
     is_active = channel.status == ChannelStatus.ACTIVE
-    return OfChannel(channel.id, channel.store_id, is_active=is_active, is_primary=False)
+    return OfChannel(channel.id, channel.store_id, is_active=is_active, is_primary=channel.is_primary)
 
 
 _CANDIDATES: Final = (

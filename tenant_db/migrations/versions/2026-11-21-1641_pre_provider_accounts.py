@@ -16,7 +16,6 @@ def upgrade() -> None:
             id UUID NOT NULL,
             created_at TIMESTAMP WITH TIME ZONE NOT NULL,
             entries JSONB NOT NULL,
-            previous_default_id UUID,
             rolled_back_at TIMESTAMP WITH TIME ZONE,
             CONSTRAINT pk_provider_imports PRIMARY KEY (id)
         )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.config_schemas import public_names, secret_names
 from core.currency import Currency
 from core.errors import InvalidInput
 from core.money import Money
@@ -83,8 +84,8 @@ def test_what_is_accepted_is_a_schema_whose_secrets_are_never_public(
         )
     else:
         jsonschema.Draft202012Validator.check_schema(tried)
-        assert not rules.secret_names(tried) & rules.public_names(tried)
-        assert rules.secret_names(tried) == {name for name, (is_secret, _) in described.items() if is_secret}
+        assert not secret_names(tried) & public_names(tried)
+        assert secret_names(tried) == {name for name, (is_secret, _) in described.items() if is_secret}
 
 
 @pytest.mark.parametrize(
@@ -142,5 +143,5 @@ def test_the_catalog_says_of_a_built_in_provider_what_its_adapter_can_do(integra
 
     told = set(shipped["features"]) - {"payout"}
     assert told == {feature.value for feature in integration.features}
-    assert rules.public_names(shipped["config_schema"]) == set(integration.public_details)
+    assert public_names(shipped["config_schema"]) == set(integration.public_details)
     rules.require_config_schema(shipped["config_schema"])
