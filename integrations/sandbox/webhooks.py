@@ -35,6 +35,7 @@ class Message:
     delay_s: float = 0.0
     state: str = "due"
     """`due`, `kept` until a release, `told`, or `refused` by every try."""
+    tries: int = 0
     told: list[str] = field(default_factory=list)
     """How each try was answered: `normal: 200`, `tampered: 400`, `normal: ConnectError`."""
 
@@ -95,11 +96,16 @@ class Webhooks:
                 await task
 
     async def release(self, subject: str | None = None) -> dict[str, list[str]]:
-        """Send now, truly, what is late, withheld, lost, forged or refused; of one subject, or of all."""
+        """Send now, truly, what is late, withheld, lost, forged or refused; of one subject, or of all.
+
+        Each is tried once: a place that still refuses is tried again later, if tries are left.
+        """
         chosen = [message for message in self.messages if subject in (None, message.subject)]
         for message in chosen:
-            await self._clockwork.hurry(message.id)
-            if message.state != "told" or message.way in (*FORGED, "bad_signature"):
+            if message.state == "due":
+                await self._clockwork.hurry(message.id)
+            if message.state in ("kept", "refused") or message.way in (*FORGED, "bad_signature"):
+                self._clockwork.cut(message.id)
                 message.way = "normal"
                 await self._send(message)
         return {message.id: message.told for message in chosen}
@@ -117,31 +123,29 @@ class Webhooks:
         return self._clockwork.start(message.id, message.delay_s, lambda: self._send(message))
 
     async def _send(self, message: Message) -> None:
+        """One try; what is refused is tried again after a pause, a few times, but if it is badly signed."""
         way = message.way
-        is_told = await self._deliver(
+        is_taken = await self._try(
             message, self._wire.forge(message.body, way) if way in FORGED else message.body
         )
-        if way == "twice":
-            await self._deliver(message, message.body)
-        if way == "contradicting":
-            await self._deliver(message, self._wire.forge(message.body, way))
-        message.state = "told" if is_told else "refused"
+        if is_taken and way == "twice":
+            await self._try(message, message.body)
+        if is_taken and way == "contradicting":
+            await self._try(message, self._wire.forge(message.body, way))
+        pauses = () if way == "bad_signature" else self._settings.webhook_retries_s
+        is_over = message.told[-1].endswith(NO_URL) or message.tries >= len(pauses)
+        message.state = "told" if is_taken else "refused" if is_over else "due"
+        message.tries += 1
         self.messages.save(message)
+        if message.state == "due":
+            message.delay_s = pauses[message.tries - 1]
+            self._start(message)
 
-    async def _deliver(self, message: Message, body: dict[str, Any]) -> bool:
-        """Until it is taken, a few times; what is badly signed once."""
-        pauses = () if message.way == "bad_signature" else self._settings.webhook_retries_s
-        for pause_s in (*pauses, None):
-            answer = await self._post(message, body)
-            message.told.append(f"{message.way}: {answer}")
-            self.messages.save(message)
-            if answer.startswith("2"):
-                return True
-            if answer == NO_URL:
-                return False
-            if pause_s is not None:
-                await asyncio.sleep(pause_s)
-        return False
+    async def _try(self, message: Message, body: dict[str, Any]) -> bool:
+        answer = await self._post(message, body)
+        message.told.append(f"{message.way}: {answer}")
+        self.messages.save(message)
+        return answer.startswith("2")
 
     async def _post(self, message: Message, body: dict[str, Any]) -> str:
         account = self._accounts.get(message.key)
