@@ -95,7 +95,8 @@ class Fault:
     @property
     def is_duplicate(self) -> bool:
         """Whether the reference was used before: by us, so it is no failure."""
-        return DUPLICATE_TEXT in self.text and "reference" in self.text
+        words = f"{self.code} {self.text}"
+        return DUPLICATE_TEXT in words and "reference" in words
 
     @property
     def is_unknown_reference(self) -> bool:

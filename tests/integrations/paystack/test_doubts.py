@@ -219,6 +219,27 @@ async def test_a_paid_answer_that_cannot_be_read_credits_nothing(
         assert not isinstance(await client.query_payment(question_of(intent)), Paid)
 
 
+@pytest.mark.parametrize("status", [False, None, "true", 1])
+async def test_an_envelope_that_does_not_say_yes_proves_nothing(make_desk: MakeDesk, status: object) -> None:
+    intent = prompt_of()
+    data = {**VERIFIED, "domain": "test", "reference": intent.attempt_key}
+    async with scripted_server(answer(200, {"status": status, "message": "ok", "data": data})) as server:
+        client = make_desk(server.url).client
+        with pytest.raises(ProviderUnavailable):
+            await client.query_payment(question_of(intent))
+        with pytest.raises(OutcomeUnknown):
+            await client.create_payment(intent)
+
+
+async def test_a_used_reference_is_known_by_its_code_too(make_desk: MakeDesk) -> None:
+    intent = prompt_of()
+    refused = {"status": False, "message": "Validation failed", "code": "duplicate_reference"}
+    data = {**VERIFIED, "domain": "test", "reference": intent.attempt_key}
+    verified = answer(200, {"status": True, "message": "ok", "data": data})
+    async with scripted_server(answer(400, refused), verified) as server:
+        assert isinstance((await make_desk(server.url).client.create_payment(intent)).answer, Paid)
+
+
 async def test_what_is_kept_of_a_call_holds_no_key_code_or_address(desk: Desk) -> None:
     intents = (prompt_of(), page_of())
     for intent in intents:
