@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from core.collecting import CaptureMode
 from core.currency import Currency
 from core.money import Money
 from core.phone import Phone
@@ -125,8 +126,13 @@ def prompt_body(prompt: Intent, code: ShortCode) -> dict[str, Json]:
     """The rest of an STK push.
 
     Raises:
-        ProviderRejected: M-Pesa takes no such phone, amount, reference or URL; nothing was sent.
+        ProviderRejected: M-Pesa takes no such phone, amount, reference or URL, and authorises nothing;
+            nothing was sent.
     """
+    if prompt.capture is not CaptureMode.AUTOMATIC:
+        raise ProviderRejected(
+            "not_supported", "M-Pesa takes the money at once.", FailureReason.CONFIGURATION
+        )
     phone = require_phone(prompt.phone)
     return {
         "TransactionType": code.transaction_type.value,
