@@ -6,44 +6,48 @@ from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final
 
+import asyncpg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from integrations.errors import BadMessage
-from integrations.mpesa.events import (
-    CONFIRMATION_ANSWER,
-    STK_ANSWER,
-    ValidationRefusal,
-    accept_validation,
-    read_c2b_confirmation,
-    read_c2b_validation,
-    read_stk_result,
-    refuse_validation,
-)
+from core.clock import utc_now
+from integrations.mpesa.events import CONFIRMATION_ANSWER, STK_ANSWER
 from owner_db.tenants.hooks import Endpoint
 from server.callers import request_info
 from server.hook_endpoints import Endpoints, EndpointUnreachable
+from server.mpesa_hooks import Validations, addressed, external_id
 from server.settings import Network
+from server.webhook_receiving import Refused, Webhooks, digest
 from tenancy.addresses import counted
 from tenancy.context import Services
 from tenancy.errors import RateLimited, TenantNotServed, TenantUnknown, TransactionInterrupted
 from tenancy.inbox import NewMessage, store
 from tenancy.metrics import HOOKS
 from tenancy.outbox import announce
+from tenancy.wrappers import KeyMissing, SealBroken
+from tenant_db.inbox.storing import store_at_once
 
 BODY_BYTES_MAX: Final = 65_536
 QUEUE: Final = "inbox"
 VALIDATION: Final = "c2b_validation"
+WEBHOOK: Final = "webhook"
 TENANT_PATIENCE_S: Final = 3.0
 """A tenant's database that takes longer than this is taken for away: the provider waits some seconds."""
 UNKNOWN_PER_MINUTE_MAX: Final = 30
 """Paths that lead nowhere, for one address. Paths that lead somewhere are never limited."""
 TOKEN_CHARACTERS_MAX: Final = 128
 KEPT_HEADERS: Final = ("content-type", "user-agent")
-AWAY: Final = (TenantNotServed, TransactionInterrupted, SQLAlchemyError, OSError)
+AWAY: Final = (
+    TenantNotServed,
+    TransactionInterrupted,
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+)
 
 log = structlog.get_logger()
 
@@ -52,10 +56,12 @@ class Hooks:
     """The endpoints that providers call."""
 
     def __init__(self, services: Services, networks: Sequence[Network]) -> None:
-        """`networks` are those that providers call from; none is anywhere."""
+        """`networks` are those that M-Pesa calls from; none is anywhere. Webhooks are signed instead."""
         self._services = services
         self._networks = networks
         self._endpoints = Endpoints(services.owner)
+        self._webhooks = Webhooks(services)
+        self._validations = Validations(services)
 
     def routes(self) -> list[Route]:
         return [
@@ -76,20 +82,40 @@ class Hooks:
         if body is None:
             return _answered(endpoint.purpose, "too_large", 413)
         if endpoint.purpose == VALIDATION:
-            return _validation(body)
+            HOOKS.labels(VALIDATION, "answered").inc()
+            return JSONResponse(await self._validations.answer(endpoint, body))
+        if endpoint.purpose == WEBHOOK:
+            return await self._told(endpoint, request, body)
         return await self._stored(endpoint, _message(endpoint, request, body))
 
     async def _resolve(self, request: Request) -> Endpoint | Response:
         ip = request_info(request).ip
-        if not self._is_allowed(ip):
-            return _answered("none", "address", 404)
         try:
             endpoint = await self._endpoint(request.path_params["endpoint"], ip)
         except RateLimited:
             return _answered("none", "limited", 429)
         except EndpointUnreachable:
             return _answered("none", "unreachable", 503)
-        return endpoint or _answered("none", "unknown", 404)
+        if endpoint is None:
+            return _answered("none", "unknown", 404)
+        # A webhook proves by its signature where it comes from.
+        if endpoint.purpose != WEBHOOK and not self._is_allowed(ip):
+            return _answered(endpoint.purpose, "address", 404)
+        return endpoint
+
+    async def _told(self, endpoint: Endpoint, request: Request, body: bytes) -> Response:
+        """A message that proves where it comes from is stored like all others; any other is refused."""
+        try:
+            proven = await self._webhooks.proven(endpoint, request.headers, body)
+        except Refused as refused:
+            return _answered(WEBHOOK, refused.why, refused.status)
+        except TenantUnknown:
+            return _answered(WEBHOOK, "no_tenant", 404)
+        except (*AWAY, KeyMissing, SealBroken):
+            # It can't be proven now, so it may not be kept: the provider sends it again.
+            log.exception("message_not_proven")
+            return _answered(WEBHOOK, "unreachable", 503)
+        return await self._stored(endpoint, proven)
 
     async def _stored(self, endpoint: Endpoint, message: NewMessage) -> Response:
         try:
@@ -107,7 +133,7 @@ class Hooks:
             found = None
         else:
             found = await self._endpoints.find(sha256(token.encode()).digest())
-        if found is None or found.purpose not in (*ANSWERS, VALIDATION):
+        if found is None or found.purpose not in KNOWN:
             await self._services.limits.hit(
                 "hooks_unknown", counted(ip), limit=UNKNOWN_PER_MINUTE_MAX, per_s=60
             )
@@ -131,10 +157,7 @@ class Hooks:
 
     async def _keep_with_tenant(self, endpoint: Endpoint, message: NewMessage) -> None:
         tenant = await self._services.tenants.settling(endpoint.tenant_id)
-        async with tenant.transaction() as session:
-            stored = await store(session, message)
-            if stored is not None:
-                announce(session, "process_inbox", queue=QUEUE, inbox_id=str(stored))
+        await store_at_once(tenant, message, "process_inbox", QUEUE, utc_now())
 
     async def _keep_with_platform(self, endpoint: Endpoint, message: NewMessage) -> None:
         async with self._services.owner.transaction() as session:
@@ -155,24 +178,16 @@ class Hooks:
 ANSWERS: Final[Mapping[str, Mapping[str, str | int]]] = {
     "stk": STK_ANSWER,
     "c2b_confirmation": CONFIRMATION_ANSWER,
+    WEBHOOK: {},
 }
 """What each purpose expects once its message is stored."""
+KNOWN: Final = frozenset({*ANSWERS, VALIDATION})
 KINDS: Final = {"stk": "stk_result", "c2b_confirmation": "c2b_confirmation"}
 
 
 def _answered(purpose: str, result: str, status: int) -> Response:
     HOOKS.labels(purpose, result).inc()
     return Response(status_code=status)
-
-
-def _validation(body: bytes) -> Response:
-    """Welcome every payment that can be read: no money has moved, and nothing is stored."""
-    HOOKS.labels(VALIDATION, "answered").inc()
-    try:
-        read_c2b_validation(body)
-    except BadMessage:
-        return JSONResponse(refuse_validation(ValidationRefusal.OTHER))
-    return JSONResponse(accept_validation())
 
 
 async def _body(request: Request) -> bytes | None:
@@ -190,31 +205,15 @@ async def _body(request: Request) -> bytes | None:
 
 def _message(endpoint: Endpoint, request: Request, body: bytes) -> NewMessage:
     item = request.path_params.get("item")
-    item_hash = None if item is None else sha256(item.encode()).digest()
+    told = addressed(endpoint.purpose, KINDS[endpoint.purpose], item)
+    item_hash = None if told.item is None else sha256(told.item.encode()).digest()
+    whole = None if item is None else sha256(item.encode()).digest()
     kept = {name: request.headers[name][:200] for name in KEPT_HEADERS if name in request.headers}
     return NewMessage(
         source=f"{endpoint.provider}:{endpoint.channel_id}",
-        kind=KINDS[endpoint.purpose],
-        external_id=f"{_external_id(endpoint.purpose, body)}:{_digest(item_hash, body)}",
+        kind=told.kind,
+        external_id=f"{external_id(told.kind, body)}:{digest(whole, body)}",
         headers=kept,
         body=body,
         item_hash=item_hash,
     )
-
-
-def _external_id(purpose: str, body: bytes) -> str:
-    """What the sender calls it; `unreadable` where that can't be read, and a job will say so."""
-    try:
-        if purpose == "stk":
-            return read_stk_result(body).external_id
-        return read_c2b_confirmation(body).external_id
-    except BadMessage:
-        return "unreadable"
-
-
-def _digest(item_hash: bytes | None, body: bytes) -> str:
-    """Tells messages apart that share an id: one that contradicts, or came to another address.
-
-    Without it, a forged copy at a stolen address could make the true message a duplicate.
-    """
-    return sha256((item_hash or b"") + body).hexdigest()[:16]

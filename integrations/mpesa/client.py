@@ -32,7 +32,7 @@ from integrations.mpesa.messages import (
     signed,
     text_of,
 )
-from integrations.mpesa.operating import MpesaOperator, Operator, question_url
+from integrations.mpesa.operating import MpesaOperator, Operator
 from integrations.mpesa.proving import judge_proof
 from integrations.mpesa.pulling import Puller
 from integrations.mpesa.tokens import TokenStore
@@ -194,7 +194,7 @@ class MpesaClient(Adapter):
         return RefundPending(taken.conversation_id)
 
     async def query_refund(self, refund: RefundRequest, provider_reference: str | None) -> RefundAnswer:
-        """Ask how a refund stands (Daraja: Transaction Status); the answer comes to its `question_url`.
+        """Ask how a refund stands (Daraja: Transaction Status); the answer comes to `result_url`.
 
         [ASSUMED] A reversal is found by its ConversationID; where that was lost, the status of the
         receipt tells whether it was reversed.
@@ -202,7 +202,7 @@ class MpesaClient(Adapter):
         Raises:
             ProviderUnavailable, ProviderRejected: as every question.
         """
-        operator, url = self.operator(), question_url(refund.result_url)
+        operator, url = self.operator(), refund.result_url
         if provider_reference is not None:
             await operator.ask_status(url, conversation_id=provider_reference)
         else:

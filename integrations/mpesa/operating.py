@@ -25,10 +25,10 @@ from integrations.wire_json import Json
 
 SHORT_CODE_TYPE: Final = "4"
 REVERSAL_TYPE: Final = "11"
-QUESTION_MARK: Final = "q"
-"""After the item of a request's URL: the answer to a question about that request."""
+RESULT_MARK: Final = "r"
+"""After the item of a request's URL: its result. A prompt's callback has none."""
 TIMEOUT_MARK: Final = "t"
-"""After the item, and after the other mark: M-Pesa gave up waiting."""
+"""After the item: M-Pesa gave up waiting."""
 REMARKS_CHARACTERS: Final = (2, 100)
 
 
@@ -52,7 +52,7 @@ class Taken:
 class MpesaOperator:
     """Asks in the name of one short code's operator.
 
-    Each method needs a `result_url` of this request alone; `timeout_url` makes its twin.
+    Each method needs a URL of this request alone; `result_url` and `timeout_url` make two of it.
     """
 
     def __init__(self, caller: Caller, operator: Operator, short_code: ShortCode, paths: MpesaPaths) -> None:
@@ -61,7 +61,7 @@ class MpesaOperator:
         self._short_code = short_code
         self._paths = paths
 
-    async def reverse(self, receipt: str, amount: Money, remarks: str, result_url: str) -> Taken:
+    async def reverse(self, receipt: str, amount: Money, remarks: str, url: str) -> Taken:
         """Give the whole of a collected payment back (Daraja: Reversal); once per receipt.
 
         Raises:
@@ -78,11 +78,11 @@ class MpesaOperator:
             "RecieverIdentifierType": REVERSAL_TYPE,
             "Remarks": plain_remarks(remarks),
         }
-        body = {**self._signed(result_url), **details}
+        body = {**self._signed(url), **details}
         return _read_taken(await self._caller.send("reversal", self._paths.reversal, body, receipt), receipt)
 
     async def ask_status(
-        self, result_url: str, *, receipt: str | None = None, conversation_id: str | None = None
+        self, url: str, *, receipt: str | None = None, conversation_id: str | None = None
     ) -> Taken:
         """Ask how a transaction stands, by its receipt or by the id of the request that made it.
 
@@ -100,9 +100,9 @@ class MpesaOperator:
             details["TransactionID"] = receipt
         else:
             details["OriginalConversationID"] = conversation_id
-        return await self._ask("transaction_status", self._paths.transaction_status, details, result_url)
+        return await self._ask("transaction_status", self._paths.transaction_status, details, url)
 
-    async def ask_balance(self, result_url: str) -> Taken:
+    async def ask_balance(self, url: str) -> Taken:
         """Ask for the balances of the short code: full proof of keys, operator and short code.
 
         Raises:
@@ -114,33 +114,33 @@ class MpesaOperator:
             "IdentifierType": SHORT_CODE_TYPE,
             "Remarks": "Balance",
         }
-        return await self._ask("account_balance", self._paths.account_balance, details, result_url)
+        return await self._ask("account_balance", self._paths.account_balance, details, url)
 
-    async def _ask(self, operation: str, path: str, details: dict[str, Json], result_url: str) -> Taken:
-        body = {**self._signed(result_url), **details}
+    async def _ask(self, operation: str, path: str, details: dict[str, Json], url: str) -> Taken:
+        body = {**self._signed(url), **details}
         try:
             return _read_taken(await self._caller.ask(operation, path, body, operation), operation)
         except OutcomeUnknown as error:
             # A question that was lost has changed nothing.
             raise ProviderUnavailable(error.message) from error
 
-    def _signed(self, result_url: str) -> dict[str, Json]:
+    def _signed(self, url: str) -> dict[str, Json]:
         return {
             "Initiator": self._operator.name,
             "SecurityCredential": security_credential(self._operator.password, self._operator.certificate),
-            "ResultURL": require_url(result_url),
-            "QueueTimeOutURL": timeout_url(result_url),
+            "ResultURL": result_url(require_url(url)),
+            "QueueTimeOutURL": timeout_url(url),
         }
 
 
-def timeout_url(result_url: str) -> str:
+def result_url(url: str) -> str:
+    """Where M-Pesa tells the result of a request, told apart from a prompt's callback."""
+    return f"{url}{RESULT_MARK}"
+
+
+def timeout_url(url: str) -> str:
     """Where M-Pesa tells that a request waited too long: as secret as the result's, and another."""
-    return f"{result_url}{TIMEOUT_MARK}"
-
-
-def question_url(result_url: str) -> str:
-    """Where the answer to a question about a request comes to, told apart from the request's own result."""
-    return f"{result_url}{QUESTION_MARK}"
+    return f"{url}{TIMEOUT_MARK}"
 
 
 def plain_remarks(text: str) -> str:

@@ -61,8 +61,6 @@ class HookTokens:
     stk: str
     confirmation: str
     validation: str
-    result: str | None = None
-    """None is made when it is first needed, as for channels of the first release."""
 
 
 async def add_channel(
@@ -86,8 +84,6 @@ async def add_channel(
         SecretName.CONFIRMATION_TOKEN: hooks.confirmation,
         SecretName.VALIDATION_TOKEN: hooks.validation,
     }
-    if hooks.result is not None:
-        secrets[SecretName.RESULT_TOKEN] = hooks.result
     await seal_secrets(session, keyring, account.id, secrets)
     return channel
 

@@ -59,6 +59,7 @@ class RequestKind(StrEnum):
     VERIFICATION = "verification"
     BALANCE = "balance"
     RECEIPT = "receipt"
+    REFUND = "refund"
 
 
 class RequestState(StrEnum):

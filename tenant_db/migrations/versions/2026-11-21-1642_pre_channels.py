@@ -90,7 +90,8 @@ def _provider_requests() -> None:
             answered_at TIMESTAMP WITH TIME ZONE,
             CONSTRAINT pk_provider_requests PRIMARY KEY (id),
             CONSTRAINT uq_provider_requests_item_hash UNIQUE (item_hash),
-            CONSTRAINT ck_provider_requests_kind_known CHECK (kind IN ('verification', 'balance', 'receipt')),
+            CONSTRAINT ck_provider_requests_kind_known CHECK (kind IN (
+                'verification', 'balance', 'receipt', 'refund')),
             CONSTRAINT ck_provider_requests_state_known CHECK (state IN (
                 'sending', 'waiting', 'answered', 'timed_out', 'refused')),
             CONSTRAINT fk_provider_requests_channel_id FOREIGN KEY(channel_id) REFERENCES channels (id)
