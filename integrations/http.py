@@ -187,7 +187,7 @@ def _call(
         path=urlsplit(outgoing.url).path,
         request=request if isinstance(request, dict) else {},
         status=None if reply is None else reply.status,
-        response={"error": why} if reply is None else _redacted(reply.body),
+        response={"error": why} if reply is None else {**_redacted(reply.body), **_named(reply)},
         outcome=outcome,
         duration_ms=round((time.monotonic() - started) * 1_000),
     )
@@ -199,3 +199,9 @@ def _redacted(body: bytes) -> dict[str, Json]:
     except BadMessage:
         return {"text": redact_text(body[:2_000].decode(errors="replace"))}
     return answer if isinstance(answer, dict) else {"answer": answer}
+
+
+def _named(reply: Reply) -> dict[str, Json]:
+    """The provider's own name of the request: its support asks for it."""
+    name = reply.headers.get("request-id")
+    return {} if name is None else {"request_id": redact_text(name)}

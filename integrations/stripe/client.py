@@ -3,7 +3,7 @@
 Source: Stripe sheet.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -21,6 +21,7 @@ from integrations.protocol import (
     Intent,
     KeyProof,
     ListedPayment,
+    ListedRefund,
     PayerStep,
     Question,
     RefundAnswer,
@@ -47,7 +48,7 @@ from integrations.stripe.messages import (
     refund_form,
 )
 from integrations.stripe.proving import judge_keys, mode_of, require_mode
-from integrations.stripe.refunds import is_ours, judge_refund
+from integrations.stripe.refunds import is_ours, judge_refund, listed_refund
 
 KEY_LIFETIME: Final = timedelta(hours=23)
 """Stripe remembers an idempotency key for 24 hours at least; one is left for clocks and queues."""
@@ -146,6 +147,17 @@ class StripeClient(Adapter):
         if isinstance(answered, Fault):
             raise_rejected(answered)
         return _judged(answered, refund)
+
+    async def list_refunds(self, payment: Question, receipt: str | None) -> Sequence[ListedRefund]:
+        """Every refund of the PaymentIntent, those of the dashboard too, newest first."""
+        self._require_key()
+        reference = payment.provider_reference
+        query = {"payment_intent": reference, "limit": PAGE_ITEMS}
+        found = [refund async for refund in pages(self._api, "list_refunds", REFUNDS, query)]
+        try:
+            return [listed_refund(refund, reference) for refund in found]
+        except BadMessage as error:
+            raise ProviderUnavailable(str(error)) from error
 
     async def list_payments(self, since: datetime, until: datetime) -> AsyncIterator[ListedPayment]:
         """Every PaymentIntent of the account created between the two, newest first."""

@@ -6,8 +6,16 @@ Source: Stripe sheet, section 4.
 from collections.abc import Mapping
 from typing import Final
 
+from core.money import Money
 from integrations.errors import BadMessage
-from integrations.protocol import Refunded, RefundFailed, RefundPending, RefundRequest
+from integrations.protocol import (
+    ListedRefund,
+    RefundAnswer,
+    Refunded,
+    RefundFailed,
+    RefundPending,
+    RefundRequest,
+)
 from integrations.stripe.amounts import of_stripe
 from integrations.stripe.codes import word
 from integrations.stripe.intents import Object, metadata, object_id, require_id
@@ -40,19 +48,35 @@ def is_ours(refund: Json, request: RefundRequest) -> bool:
     return isinstance(refund, dict) and metadata(refund, "refund_id") == request.refund_id
 
 
-def judge_refund(refund: Object, request: RefundRequest) -> Refunded | RefundPending | RefundFailed:
+def judge_refund(refund: Object, request: RefundRequest) -> RefundAnswer:
     """What became of a refund.
 
     Raises:
         BadMessage: it is no refund, or not this one.
     """
-    reference = require_id(refund.get("id"))
-    amount = of_stripe(refund.get("amount"), refund.get("currency"))
-    of = object_id(refund.get("payment_intent"))
-    if of != request.payment.provider_reference or metadata(refund, "refund_id") != request.refund_id:
+    listed = listed_refund(refund, request.payment.provider_reference)
+    if listed.refund_id != request.refund_id:
         raise BadMessage("Stripe answered with another refund.")
-    if amount != request.amount:
-        raise BadMessage(f"Stripe refunds {amount}, not {request.amount}.")
+    if listed.amount != request.amount:
+        raise BadMessage(f"Stripe refunds {listed.amount}, not {request.amount}.")
+    return listed.answer
+
+
+def listed_refund(refund: Object, payment_reference: str) -> ListedRefund:
+    """One refund of a payment, whoever asked for it.
+
+    Raises:
+        BadMessage: it is no refund, or one of another payment.
+    """
+    reference = require_id(refund.get("id"))
+    if object_id(refund.get("payment_intent")) != payment_reference:
+        raise BadMessage("Stripe answered with a refund of another payment.")
+    amount = of_stripe(refund.get("amount"), refund.get("currency"))
+    answer = _answer(refund, reference, amount)
+    return ListedRefund(reference, metadata(refund, "refund_id"), amount, answer)
+
+
+def _answer(refund: Object, reference: str, amount: Money) -> RefundAnswer:
     match refund.get("status"):
         case "succeeded":
             return Refunded(reference, amount)

@@ -83,5 +83,6 @@ async def test_the_log_of_calls_holds_no_secret(stripe: Stripe) -> None:
 
     kept = repr(stripe.calls)
     assert intent.payment_id in kept
+    assert all(str((call.response or {}).get("request_id")).startswith("req_") for call in stripe.calls)
     for secret in (stripe.key, "_secret_", "sk_test_", "payer@example.com"):
         assert secret not in kept

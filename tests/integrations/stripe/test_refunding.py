@@ -88,6 +88,29 @@ async def test_a_lost_refund_is_found_or_absent_and_never_made_twice(stripe: Str
     assert sorted(row["amount_minor"] for row in await stripe.refunded()) == [500, 700]
 
 
+async def test_the_list_has_the_dashboard_s_refunds_too(stripe: Stripe) -> None:
+    # given
+    question = await paid_question(stripe)
+    own = refund_of(question, 500)
+    await stripe.plan("refund_stays_pending")
+    await stripe.adapter.refund_payment(own)
+    response = await stripe.sandbox.http.post(
+        "/stripe/v1/refunds",
+        data={"payment_intent": question.provider_reference, "amount": "700"},
+        headers={"authorization": f"Bearer {stripe.key}"},
+    )
+
+    # when
+    listed = await stripe.adapter.list_refunds(question, None)
+
+    # then
+    assert [(each.refund_id, each.amount.minor, type(each.answer)) for each in listed] == [
+        (None, 700, Refunded),
+        (own.refund_id, 500, RefundPending),
+    ]
+    assert listed[0].provider_reference == response.json()["id"]
+
+
 async def test_what_was_never_paid_can_t_be_refunded(stripe: Stripe) -> None:
     intent = intent_of()
     await stripe.plan("ignored")
