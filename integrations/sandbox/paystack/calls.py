@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from integrations.sandbox.accounts import Account
@@ -31,7 +31,8 @@ def envelope(message: str, data: object, **more: object) -> dict[str, Any]:
 
 def listed(call: Call, rows: list[Any], view: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
     """One page of what was made between `from` and `to`, the newest first."""
-    made = [row for row in rows if _is_within(call, row.created_at)]
+    since, until = _instant(call, "from"), _instant(call, "to")
+    made = [row for row in rows if _is_within(row.created_at, since, until)]
     made.reverse()
     size = _whole(call, "perPage", PAGE_ENTRIES)
     page = _whole(call, "page", 1)
@@ -50,9 +51,8 @@ def _whole(call: Call, name: str, default: int) -> int:
     return int(text)
 
 
-def _is_within(call: Call, created_at: str) -> bool:
-    at = datetime.fromisoformat(f"{created_at}+00:00")
-    since, until = (_instant(call, name) for name in ("from", "to"))
+def _is_within(created_at: str, since: datetime | None, until: datetime | None) -> bool:
+    at = datetime.fromisoformat(created_at).replace(tzinfo=UTC)
     return (since is None or since <= at) and (until is None or at <= until)
 
 
@@ -64,6 +64,4 @@ def _instant(call: Call, name: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise Refused(400, f"{name} is invalid") from error
-    if found.tzinfo is None:
-        raise Refused(400, f"{name} is invalid")
-    return found
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
