@@ -66,6 +66,20 @@ async def test_one_step_may_follow_another_and_a_wrong_one_leaves_it_to_be_taken
     assert isinstance((await desk.client.confirm_payment(question, PayerStep({"otp": "1"}))).answer, Paid)
 
 
+@pytest.mark.parametrize("outcome", ["invalid_key", "forbidden"])
+async def test_a_key_that_is_refused_says_nothing_about_what_the_payer_entered(
+    desk: Desk, outcome: str
+) -> None:
+    await desk.plan("otp", {"kind": outcome, "operation": "submit"})
+    intent = prompt_of()
+    await desk.client.create_payment(intent)
+
+    with pytest.raises(ProviderRejected) as refused:
+        await desk.client.confirm_payment(question_of(intent), PayerStep({"otp": "123456"}))
+
+    assert refused.value.reason is FailureReason.CONFIGURATION
+
+
 @pytest.mark.parametrize("values", [{}, {"otp": ""}, {"otp": "1", "pin": "2"}, {"reference": "x"}])
 async def test_what_is_no_step_is_not_sent(desk: Desk, values: dict[str, str]) -> None:
     with pytest.raises(ProviderRejected):
