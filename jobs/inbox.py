@@ -10,6 +10,8 @@ from integrations.account import NotConfigured
 from integrations.errors import BadMessage, ProviderUnavailable
 from integrations.mpesa.events import read_c2b_confirmation, read_stk_result
 from integrations.protocol import NotPaid, Paid
+from jobs.inbox_webhooks import KIND as WEBHOOK
+from jobs.inbox_webhooks import process_webhook
 from jobs.payments import ASK_ATTEMPTS_MAX, ASK_PAUSE_MAX_S, as_told, asked_of
 from jobs.payments import QUEUE as PAYMENTS_QUEUE
 from jobs.providers import Providers
@@ -50,6 +52,8 @@ async def process_inbox(work: Work, providers: Providers) -> Result:
     inbox_id = UUID(work.payload["inbox_id"])
     async with work.tenant.reading() as session:
         message = await session.get_one(TenantInbox, inbox_id)
+    if message.kind == WEBHOOK:
+        return await process_webhook(work, providers, message)
     try:
         ruling = _RULINGS[message.kind](message, work)
     except BadMessage as error:

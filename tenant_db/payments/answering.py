@@ -29,6 +29,7 @@ from tenant_db.payments.rules import (
 )
 from tenant_db.payments.showing import show
 from tenant_db.payments.stepping import remark, step
+from tenant_db.reviews.rules import ReviewCause
 
 
 class Verdict(StrEnum):
@@ -106,7 +107,8 @@ async def carry_out(
             return _stay(session, payment, answer, cause)
         case Ruling.REVIEW, _:
             note = _contradiction(payment, answer, is_claimed=is_claimed)
-            flag(session, payment, note, cause)
+            about = ReviewCause.MISMATCH if isinstance(answer, Mismatch) else ReviewCause.CONTRADICTION
+            flag(session, payment, note, cause, about)
             return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, note)
         case _:
             return Settled(Verdict.UNCHANGED, payment.id, payment.channel_id)

@@ -25,6 +25,7 @@ from tenant_db.ledger.rules import Overdraft, TransferKind
 from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import Cause, ConfirmationState
+from tenant_db.reviews.rules import ReviewCause
 
 
 def place_of(payment: Payment) -> Holding:
@@ -62,7 +63,8 @@ async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None
         # What is refused goes to suspense in the same transaction, so that is locked in its turn now.
         await post(session, sale, also_locking={waiting})
     except LedgerRefusal as refusal:
-        flag(session, payment, f"Its store could not be credited: {refusal.message}", cause)
+        note = f"Its store could not be credited: {refusal.message}"
+        flag(session, payment, note, cause, ReviewCause.NOT_CREDITED)
         if parked is None:
             await _post_aside(session, payment, source, waiting)
         return

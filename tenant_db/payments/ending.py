@@ -24,6 +24,7 @@ from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import MPESA, Cause, FailureReason, NotPaid, SubStatus, ended_as
 from tenant_db.payments.stepping import step
+from tenant_db.reviews.rules import ReviewCause
 
 ORDER_PAID: Final = "Another attempt has paid the order meanwhile; the payer was not asked again."
 NEVER_SENT: Final = "The provider could not be reached in time; the payer was never asked."
@@ -65,7 +66,7 @@ async def succeed(
     if fee is not None:
         await charge_fee(session, payment, fee, cause)
     if is_second and taken is Reception.NO_ORDER:
-        flag(session, payment, PAID_TWICE, cause)
+        flag(session, payment, PAID_TWICE, cause, ReviewCause.DOUBLE_PAYMENT)
 
 
 def end_unpaid(session: TenantSession, payment: Payment, told: NotPaid, cause: Cause, now: datetime) -> None:

@@ -1,20 +1,44 @@
 """Shows a payment to a person, because something about it contradicts."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import structlog
 
 from tenancy.sessions import TenantSession
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Cause
 from tenant_db.payments.stepping import remark
+from tenant_db.reviews.opening import NewReview, open_review_at_end
+from tenant_db.reviews.rules import ReviewCause, ReviewSubject
+
+QUESTIONS: Final[Mapping[ReviewCause, str]] = {
+    ReviewCause.UNKNOWN_OUTCOME: "Was this paid? Look at the provider, and say so.",
+    ReviewCause.MISMATCH: "What the provider has differs from what was asked for. Whose money is it?",
+    ReviewCause.NOT_CREDITED: "The money came in, and its store could not be credited. Where does it go?",
+    ReviewCause.DOUBLE_PAYMENT: "More was paid than was asked for. Shall the rest be given back?",
+}
+_QUESTION: Final = "The provider contradicts what is settled or known. What is true?"
 
 log = structlog.get_logger()
 
 
-def flag(session: TenantSession, payment: Payment, note: str, cause: Cause) -> None:
-    """Mark a locked payment for review; saying the same again changes nothing."""
+def flag(
+    session: TenantSession,
+    payment: Payment,
+    note: str,
+    cause: Cause,
+    about: ReviewCause = ReviewCause.CONTRADICTION,
+) -> None:
+    """Mark a locked payment for review, and ask a person at the transaction's end.
+
+    Saying the same again changes nothing.
+    """
     if payment.needs_review and note in (payment.review_note or "").split("\n"):
         return
     payment.review_note = "\n".join(filter(None, [payment.review_note, note]))
     payment.needs_review = True
     remark(session, payment, cause, review=note)
+    question = QUESTIONS.get(about, _QUESTION)
+    open_review_at_end(session, NewReview(ReviewSubject.PAYMENT, payment.id, about, question, note))
     log.warning("payment_needs_review", payment_id=str(payment.id), note=note)
