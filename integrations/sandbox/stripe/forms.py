@@ -98,6 +98,9 @@ def choice(form: Form, name: str, choices: tuple[str, ...], usual: str) -> str:
 def expanded(form: Form) -> frozenset[str]:
     """What the caller wants expanded."""
     wanted = form.get("expand", [])
+    if isinstance(wanted, dict):
+        # Also written with positions: expand[0].
+        wanted = list(wanted.values())
     if not isinstance(wanted, list):
         raise invalid("Invalid array", param="expand")
     return frozenset(wanted)

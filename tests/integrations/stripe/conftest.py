@@ -27,6 +27,7 @@ from tests.sandbox import RunningSandbox, serving
 from tests.wire.recording import Recorder
 
 WEBHOOK_SECRET = "whsec_of_this_test"
+RETURN_URL = "https://shop.example.com/back?order=1"
 TENANT = outside(Kind.TENANT, new_id())
 
 

@@ -17,9 +17,7 @@ from integrations.protocol import (
     Question,
     StillPending,
 )
-from tests.integrations.stripe.conftest import Stripe, intent_of, question_of
-
-RETURN_URL = "https://shop.example.com/back?order=1"
+from tests.integrations.stripe.conftest import RETURN_URL, Stripe, intent_of, question_of
 
 
 async def answer_to(stripe: Stripe, *outcomes: str, **changes: object) -> Answer:
