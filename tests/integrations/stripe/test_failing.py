@@ -214,6 +214,25 @@ async def test_an_object_of_the_other_mode_is_a_mismatch(stripe: Stripe) -> None
         assert isinstance(await client.query_payment(QUESTION), Mismatch)
 
 
+async def test_a_decline_counts_even_where_the_intent_does_not_repeat_it(stripe: Stripe) -> None:
+    error = {"type": "card_error", "code": "authentication_required"}
+    intent = {
+        "id": QUESTION.provider_reference,
+        "livemode": False,
+        "status": "requires_payment_method",
+        "last_payment_error": None,
+        "metadata": {"payment_id": QUESTION.payment_id, "tenant": QUESTION.tenant},
+    }
+
+    declined = JSONResponse({"error": error}, 402)
+    async with scripted(stripe, declined, JSONResponse(intent)) as client:
+        accepted = await client.confirm_payment(QUESTION, PayerStep({"payment_method": "pm_1"}))
+
+    assert isinstance(accepted.answer, StillPending)
+    assert accepted.answer.failed_attempt is not None
+    assert accepted.answer.failed_attempt.reason is FailureReason.AUTHENTICATION_REQUIRED
+
+
 async def change(stripe: Stripe, operation: str) -> None:
     """One call that changes something, on an intent that nobody knows."""
     calls: dict[str, Callable[[], Awaitable[object]]] = {
@@ -226,12 +245,15 @@ async def change(stripe: Stripe, operation: str) -> None:
 
 
 @asynccontextmanager
-async def scripted(stripe: Stripe, answer: Response) -> AsyncIterator[StripeClient]:
-    """An adapter that is always answered alike, but that its lists are empty."""
+async def scripted(
+    stripe: Stripe, answer: Response, read: Response | None = None
+) -> AsyncIterator[StripeClient]:
+    """An adapter that is always answered alike, but that its lists are empty; `read` answers GETs."""
 
     async def handle(request: Request) -> Response:
-        is_list = request.method == "GET" and request.url.path == "/v1/payment_intents"
-        return JSONResponse({"object": "list", "data": [], "has_more": False}) if is_list else answer
+        if request.method == "GET" and request.url.path == "/v1/payment_intents":
+            return JSONResponse({"object": "list", "data": [], "has_more": False})
+        return read if read is not None and request.method == "GET" else answer
 
     app = Starlette(routes=[Route("/{path:path}", handle, methods=["GET", "POST"])])
     async with serving(app) as url, open_client() as http:
