@@ -37,6 +37,17 @@ async def test_authorised_money_is_captured_once_all_or_in_part(stripe: Stripe, 
     assert [row["amount_minor"] for row in await stripe.paid()] == [part]
 
 
+async def test_one_key_of_ours_may_stand_for_two_deeds(stripe: Stripe) -> None:
+    intent = intent_of(**MANUAL)
+    accepted = await stripe.adapter.create_payment(intent)
+    await stripe.settle(accepted)
+    question = question_of(intent, accepted)
+
+    await stripe.adapter.capture_payment(question, intent.amount, "key-1")
+
+    assert isinstance(await stripe.adapter.cancel_payment(question, "key-1"), Paid)
+
+
 async def test_more_than_was_authorised_can_t_be_captured(stripe: Stripe) -> None:
     intent = intent_of(**MANUAL)
     accepted = await stripe.adapter.create_payment(intent)
