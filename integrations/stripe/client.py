@@ -39,7 +39,6 @@ from integrations.stripe.messages import (
     PAGE_ITEMS,
     REFUNDS,
     WITH_CHARGE,
-    WITH_CHARGES,
     WITH_FEE,
     capture_form,
     confirm_form,
@@ -162,8 +161,7 @@ class StripeClient(Adapter):
     async def list_payments(self, since: datetime, until: datetime) -> AsyncIterator[ListedPayment]:
         """Every PaymentIntent of the account created between the two, newest first."""
         self._require_key()
-        query = {**created_query(since, until), **WITH_CHARGES}
-        async for intent in pages(self._api, "list", INTENTS, query):
+        async for intent in pages(self._api, "list", INTENTS, created_query(since, until)):
             yield listed_payment(intent, self._mode)
 
     async def prove_keys(self) -> KeyProof:

@@ -22,11 +22,11 @@ ACCOUNT: Final = "/v1/account"
 
 DESCRIPTION_CHARACTERS_MAX: Final = 500
 METADATA_CHARACTERS_MAX: Final = 500
-PAGE_ITEMS: Final = "100"
+PAGE_ITEMS: Final = "50"
+"""Half of what Stripe gives at most: an answer of ours has at most a megabyte."""
 WITH_FEE: Final = {"expand[]": "latest_charge.balance_transaction"}
 WITH_CHARGE: Final = {"expand[]": "latest_charge"}
 """For restricted keys that may not read balance transactions."""
-WITH_CHARGES: Final = {"expand[]": "data.latest_charge"}
 CANCEL_FORM: Final = {"cancellation_reason": "abandoned"}
 
 

@@ -32,7 +32,8 @@ def require_signature(body: bytes, header: str, secrets: Sequence[str], now: dat
         raise BadSignature("The message is too old, or from the future.")
     content = str(signed_at).encode() + b"." + body
     is_proven = False
-    for secret in secrets:
+    # A secret that is empty is everybody's.
+    for secret in filter(None, secrets):
         expected = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest().encode()
         for signature in signatures:
             # Every pair is compared, so that the time taken tells nothing.

@@ -8,6 +8,7 @@ from core.currency import Currency
 from core.money import Money
 from integrations.errors import FailureReason, ProviderRejected
 from integrations.protocol import Authorized, NotPaid, Paid
+from integrations.stripe import messages
 from tests.integrations.stripe.conftest import Stripe, intent_of, question_of
 
 MANUAL = {"capture": CaptureMode.MANUAL}
@@ -85,8 +86,11 @@ async def test_cancelling_what_was_paid_meanwhile_says_that_it_is_paid(stripe: S
     assert isinstance(await stripe.adapter.cancel_payment(question_of(intent, accepted), "can-1"), Paid)
 
 
-async def test_the_list_has_every_payment_of_the_account_page_after_page(stripe: Stripe) -> None:
+async def test_the_list_has_every_payment_of_the_account_page_after_page(
+    stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # given
+    monkeypatch.setattr(messages, "PAGE_ITEMS", "2")
     intents = {}
     for position in range(3):
         intent = intent_of()

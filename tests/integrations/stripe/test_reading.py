@@ -10,7 +10,7 @@ from core.collecting import ActionKind
 from core.currency import Currency
 from core.money import Money
 from integrations.errors import BadMessage, FailureReason
-from integrations.protocol import Mismatch, NotPaid, Paid, Question, StillPending
+from integrations.protocol import Mismatch, NotPaid, Paid, Question, Refunded, StillPending
 from integrations.stripe.actions import next_action
 from integrations.stripe.codes import CANCELLATIONS, DECLINES, FRAUD_CODES, NEUTRAL, cancellation, decline
 from integrations.stripe.intents import Mode, judge
@@ -70,6 +70,34 @@ def test_each_thing_that_does_not_fit_is_a_mismatch(changes: dict[str, Json]) ->
 )
 def test_a_fee_in_another_currency_is_none_of_this_payment(charge: Json, fee: Money | None) -> None:
     assert judge({**PAID, "latest_charge": charge}, QUESTION, MODE) == Paid(QUESTION.amount, "ch_1", fee)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"payment_intent": "pi_2"},
+        {"payment_intent": None},
+        {"metadata": {}},
+        {"metadata": {"refund_id": "rfd_2"}},
+        {"amount": 99},
+        {"currency": "eur"},
+        {"id": None},
+    ],
+)
+def test_a_refund_that_is_not_the_one_we_asked_for_is_none(changes: dict[str, Json]) -> None:
+    request = refund_of(QUESTION, 100, refund_id="rfd_1")
+    refund: dict[str, Json] = {
+        "id": "re_1",
+        "payment_intent": "pi_1",
+        "amount": 100,
+        "currency": "usd",
+        "status": "succeeded",
+        "metadata": {"refund_id": "rfd_1"},
+    }
+
+    assert judge_refund(refund, request) == Refunded("re_1", request.amount)
+    with pytest.raises(BadMessage):
+        judge_refund({**refund, **changes}, request)
 
 
 @pytest.mark.parametrize("code", sorted(FRAUD_CODES))

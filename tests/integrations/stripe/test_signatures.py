@@ -91,6 +91,11 @@ def test_what_does_not_prove_stripe_is_refused(header: str) -> None:
         authenticate(BODY, header)
 
 
+def test_an_empty_secret_proves_nothing() -> None:
+    with pytest.raises(BadSignature):
+        authenticate(BODY, signed(BODY, ""), "", SECRET)
+
+
 def test_a_message_without_the_header_is_refused() -> None:
     with pytest.raises(BadSignature):
         SCHEME.authenticate(Webhook(BODY, {}), [SECRET], NOW)
