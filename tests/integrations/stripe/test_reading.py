@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from core.collecting import ActionKind
 from core.currency import Currency
 from core.money import Money
-from integrations.errors import BadMessage, FailureReason
-from integrations.protocol import Mismatch, NotPaid, Paid, Question, Refunded, StillPending
+from integrations.errors import BadMessage, FailureReason, ProviderUnavailable
+from integrations.protocol import Answer, Mismatch, NotPaid, Paid, Question, Refunded, StillPending
 from integrations.stripe.actions import next_action
 from integrations.stripe.codes import CANCELLATIONS, DECLINES, FRAUD_CODES, NEUTRAL, cancellation, decline
 from integrations.stripe.intents import Mode, judge
+from integrations.stripe.listing import listed_payment
 from integrations.stripe.refunds import judge_refund
 from integrations.wire_json import Json, read_object
 from tests.integrations.stripe.conftest import refund_of
@@ -156,6 +157,34 @@ def test_a_code_to_scan_is_shown() -> None:
         "x_display_qr_code.lines.0": "a",
         "x_display_qr_code.lines.1": "7",
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Paid),
+        ({"metadata": {}}, Paid),
+        ({"livemode": True}, Mismatch),
+        ({"currency": "xyz"}, Mismatch),
+        ({"amount_received": 1_499}, Mismatch),
+        ({"status": "processing"}, StillPending),
+        ({"status": "canceled"}, NotPaid),
+    ],
+)
+def test_the_list_takes_each_payment_for_what_it_says_of_itself(
+    changes: dict[str, Json], expected: type[Answer]
+) -> None:
+    listed = listed_payment({**PAID, "created": 1_795_246_212, **changes}, MODE)
+
+    assert isinstance(listed.answer, expected)
+    assert listed.payment_id == (None if "metadata" in changes else "pay_1")
+    assert listed.created_at.year == 2026
+
+
+@pytest.mark.parametrize("changes", [{"id": None}, {"created": None}, {"created": 10**20}, {"created": True}])
+def test_what_is_no_payment_ends_the_list(changes: dict[str, Json]) -> None:
+    with pytest.raises(ProviderUnavailable):
+        listed_payment({**PAID, "created": 1, **changes}, MODE)
 
 
 NAMES = st.sampled_from(
