@@ -183,4 +183,5 @@ def payment_loader(context: TenantContext) -> DataLoader[str, list[PaymentView]]
     async def load(references: list[str]) -> list[list[PaymentView]]:
         return await orders.payments_of(context, references)
 
-    return DataLoader(load_fn=load, max_batch_size=loaders.BATCH_MAX)
+    # A stream keeps its context, and what it has shown before is not what there is now.
+    return DataLoader(load_fn=load, max_batch_size=loaders.BATCH_MAX, cache=False)
