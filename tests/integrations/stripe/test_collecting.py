@@ -215,6 +215,18 @@ async def test_a_confirmation_after_the_payment_says_that_it_is_paid(stripe: Str
     assert isinstance(late.answer, Paid)
 
 
+async def test_a_place_to_come_back_to_is_needed_where_one_was_promised(stripe: Stripe) -> None:
+    method = PayerStep({"payment_method": "pm_card_visa"})
+    await stripe.plan("ignored", "ignored")
+    with_place, without = intent_of(return_url=RETURN_URL), intent_of()
+    question = question_of(with_place, await stripe.adapter.create_payment(with_place))
+    other = question_of(without, await stripe.adapter.create_payment(without))
+
+    with pytest.raises(ProviderRejected):
+        await stripe.adapter.confirm_payment(question, method)
+    assert isinstance((await stripe.adapter.confirm_payment(other, method)).answer, Paid)
+
+
 async def test_a_payment_method_is_needed_before_anything_is_sent(stripe: Stripe) -> None:
     question = Question("pi_1", intent_of().amount, "pay_1", "ten_1")
 
