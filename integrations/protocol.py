@@ -129,7 +129,10 @@ class PayerStep:
     """What the payer gave us for the provider, answering a NextAction; never stored or logged."""
 
     values: Mapping[str, str] = field(repr=False)
-    """By name: `otp`, `pin`, `phone`, `birthday`, `address`, `payment_method`."""
+    """By name: `otp`, `pin`, `phone`, `birthday`, `address`, `payment_method`.
+
+    Stripe also wants the payment's own `return_url`, where it has one.
+    """
 
 
 @dataclass(frozen=True, slots=True)
