@@ -9,6 +9,7 @@ from core.phone import Phone
 from integrations.account import NotConfigured
 from integrations.errors import ProviderRejected
 from integrations.paystack.requests import Collecting, charge_body, page_body
+from integrations.paystack.units import from_subunits
 from integrations.protocol import Intent, Paid, StillPending
 from tests.integrations.paystack.conftest import (
     FEE,
@@ -142,6 +143,21 @@ def test_a_page_takes_the_method_alone(method: Method, channel: str) -> None:
 )
 def test_amounts_are_counted_in_hundredths(amount: Money, subunits: int) -> None:
     assert page_body(page_of(amount=amount), Collecting())["amount"] == subunits
+
+
+@pytest.mark.parametrize(
+    ("subunits", "code", "amount"),
+    [
+        (150_000, "KES", Money(150_000, Currency.KES)),
+        (50_000, "XOF", Money(500, Currency.XOF)),
+        # A part of a franc is no amount: it is left out, not rounded.
+        (50_050, "XOF", None),
+        (1, "EUR", None),
+        (1, "", None),
+    ],
+)
+def test_what_paystack_counts_is_read_exactly_or_not(subunits: int, code: str, amount: Money | None) -> None:
+    assert from_subunits(subunits, code) == amount
 
 
 @pytest.mark.parametrize(
