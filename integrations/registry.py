@@ -1,9 +1,11 @@
 """Which adapter speaks to which provider of the catalog."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Final
+
+import structlog
 
 from integrations.account import Account, Integration, NotConfigured, Outside
 from integrations.flutterwave.building import FLUTTERWAVE
@@ -12,6 +14,8 @@ from integrations.mpesa.building import MPESA
 from integrations.paystack.building import PAYSTACK
 from integrations.protocol import Adapter
 from integrations.stripe.building import STRIPE
+
+log = structlog.get_logger()
 
 PLUGINS: Final = "hazina.providers"
 """The entry point group of plugins: each names an `Integration`."""
@@ -31,9 +35,25 @@ def integration_for(provider: str) -> Integration:
 
 @cache
 def integrations() -> Mapping[str, Integration]:
-    """Every integration by its code; a plugin can't take the place of a built-in one."""
-    plugins: list[Integration] = [entry.load() for entry in entry_points(group=PLUGINS)]
-    return {integration.code: integration for integration in [*plugins, *BUILT_IN]}
+    """Every integration by its code; a plugin can't take the place of a built-in one.
+
+    A plugin that can't be loaded is left out, and said in the log: the other providers go on.
+    """
+    return {integration.code: integration for integration in [*_plugins(), *BUILT_IN]}
+
+
+def _plugins() -> Iterator[Integration]:
+    for entry in entry_points(group=PLUGINS):
+        try:
+            loaded = entry.load()
+        except Exception:
+            # Somebody else's code, at the edge: it may raise anything.
+            log.exception("plugin_not_loaded", plugin=entry.value)
+            continue
+        if isinstance(loaded, Integration):
+            yield loaded
+        else:
+            log.error("plugin_is_no_integration", plugin=entry.value)
 
 
 def adapter_for(account: Account, outside: Outside, log: CallLog) -> Adapter:
