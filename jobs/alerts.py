@@ -1,14 +1,12 @@
 """Shows the platform's staff what businesses were shown."""
 
-from typing import Final
 from uuid import UUID
 
 from jobs.work import Dead, Done, Handler, Result, Work
 from owner_db.alerts.copying import keep_copy
+from tenant_db.alerts.copies import columns_of
 from tenant_db.alerts.models import Alert
 from tenant_db.alerts.raising import COPY
-
-_COPIED: Final = tuple(column.name for column in Alert.__table__.columns if column.name != "id")
 
 
 def alert_handlers() -> list[Handler]:
@@ -23,7 +21,6 @@ async def copy_alert(work: Work) -> Result:
         alert = await session.get(Alert, alert_id)
     if alert is None:
         return Dead("the alert was never written here")
-    shown = {name: getattr(alert, name) for name in _COPIED}
     async with work.services.owner.transaction() as session:
-        await keep_copy(session, work.tenant.id, alert_id, shown)
+        await keep_copy(session, work.tenant.id, alert_id, columns_of(alert))
     return Done()

@@ -10,16 +10,19 @@ import strawberry
 from strawberry.types import Info
 
 from core.currency import Currency
-from core.ids import Kind, outside
+from core.ids import Kind, inside, outside
 from core.money import Money as CoreMoney
 from resolvers.payments import PaymentView
+from resolvers.refunds import GivenBack
 from schema.channel_types import Channel, shown_channel, shown_store
 from schema.connections import Node
 from schema.errors import Error, Refusal
+from schema.refund_types import Refund, given_back_loader
 from schema.scalars import Money, api_enum
 from schema.stores import Store
 from tenancy.context import TenantContext
 from tenant_db.channels.machine import Environment
+from tenant_db.disputes.rules import DisputeState
 from tenant_db.payments.errors import (
     AmountNotWhole,
     AmountOutOfRange,
@@ -33,6 +36,7 @@ from tenant_db.payments.errors import (
     WrongCurrency,
 )
 from tenant_db.payments.machine import PaymentStatus
+from tenant_db.refunds.rules import RefundState
 
 NAMES_KEPT_MAX: Final = 4_096
 
@@ -199,6 +203,26 @@ class Payment(Node):
     @strawberry.field(description="The channel of `channelId`; null without the scope channels:read.")
     async def channel(self, info: Info[TenantContext, None]) -> Channel | None:
         return await shown_channel(info.context, self._channel_id)
+
+    @strawberry.field(description="What was given back, or is on its way, the oldest first.")
+    async def refunds(self, info: Info[TenantContext, None]) -> list[Refund]:
+        return [Refund.of(row) for row in (await self._given_back(info)).refunds]
+
+    @strawberry.field(description="How its refunds stand together.")
+    async def refund_status(self, info: Info[TenantContext, None]) -> RefundState:
+        return (await self._given_back(info)).state
+
+    @strawberry.field(description="What was given back for good, as far as the provider says.")
+    async def refunded_amount(self, info: Info[TenantContext, None]) -> Money:
+        given = await self._given_back(info)
+        return Money.of(CoreMoney(given.refunded_minor, self.amount.currency))
+
+    @strawberry.field(description="How its disputes stand together.")
+    async def dispute_status(self, info: Info[TenantContext, None]) -> DisputeState:
+        return (await self._given_back(info)).disputed
+
+    async def _given_back(self, info: Info[TenantContext, None]) -> GivenBack:
+        return await info.context.loader(given_back_loader).load(inside(Kind.PAYMENT, self.id))
 
     @classmethod
     def of(cls, view: PaymentView) -> "Payment":

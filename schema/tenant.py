@@ -7,8 +7,10 @@ from strawberry.types import Info
 
 from core.ids import Kind
 from schema import (
+    alert_types,
     channel_types,
     checkout_types,
+    disputes,
     exports,
     finding_types,
     ledger_posting_types,
@@ -16,12 +18,17 @@ from schema import (
     members,
     order_types,
     payment_types,
+    provider_account_types,
+    provider_types,
+    refund_types,
     registering,
+    review_types,
     sessions,
     statement_types,
     stores,
     webhook_types,
 )
+from schema.alerts import AlertMutations, AlertQueries, AlertSubscriptions, alert_node
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.audit import AuditQueries
 from schema.base import make_schema
@@ -30,6 +37,7 @@ from schema.channels import ChannelMutations, ChannelQueries, ChannelSubscriptio
 from schema.checkout import CheckoutMutations, CheckoutQueries, CheckoutSubscriptions
 from schema.connections import Node, NodeLoader, load_node
 from schema.current_tenant import CurrentTenantQueries, tenant_node
+from schema.disputes import DisputeMutations, DisputeQueries, DisputeSubscriptions, dispute_node
 from schema.exports import ExportMutations, ExportQueries, ExportSubscriptions, export_node
 from schema.ledger import LedgerBalanceSubscriptions, LedgerQueries, ledger_account_node, transfer_node
 from schema.ledger_accounts import LedgerAccountMutations
@@ -42,8 +50,14 @@ from schema.members import MemberMutations, MemberQueries
 from schema.metrics import MetricQueries
 from schema.orders import OrderMutations, OrderQueries, OrderSubscriptions, order_node
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
+from schema.provider_accounts import ProviderAccountMutations, ProviderAccountQueries, provider_account_node
+from schema.provider_imports import ProviderImportMutations
+from schema.provider_keys import ProviderKeyMutations
 from schema.reconciliation import ReconciliationMutations, ReconciliationQueries, finding_node
+from schema.refunds import RefundMutations, RefundQueries, RefundSubscriptions, refund_node
 from schema.registering import RegistrationMutations, RegistrationQueries, RegistrationSubscriptions
+from schema.reviews import ReviewMutations, ReviewQueries, ReviewSubscriptions, review_node
+from schema.routing import RoutingQueries
 from schema.sessions import SessionMutations, TenantSessionMutations
 from schema.statements import StatementMutations, StatementQueries
 from schema.stores import StoreMutations, StoreQueries, store_node
@@ -54,6 +68,7 @@ NODES: Final[dict[Kind, NodeLoader]] = {
     Kind.TENANT: tenant_node,
     Kind.STORE: store_node,
     Kind.CHANNEL: channel_node,
+    Kind.PROVIDER_ACCOUNT: provider_account_node,
     Kind.PAYMENT: payment_node,
     Kind.ORDER: order_node,
     Kind.LEDGER_ACCOUNT: ledger_account_node,
@@ -62,6 +77,10 @@ NODES: Final[dict[Kind, NodeLoader]] = {
     Kind.EXPORT: export_node,
     Kind.LEDGER_VERIFICATION: ledger_verification_node,
     Kind.FINDING: finding_node,
+    Kind.REFUND: refund_node,
+    Kind.DISPUTE: dispute_node,
+    Kind.ALERT: alert_node,
+    Kind.REVIEW: review_node,
 }
 """What `node(id)` can read, by the prefix of the id."""
 
@@ -72,6 +91,10 @@ class Query(
     StoreQueries,
     ChannelQueries,
     PaymentQueries,
+    RefundQueries,
+    DisputeQueries,
+    AlertQueries,
+    ReviewQueries,
     OrderQueries,
     CheckoutQueries,
     LedgerQueries,
@@ -82,6 +105,8 @@ class Query(
     ReconciliationQueries,
     StatementQueries,
     CatalogQueries,
+    ProviderAccountQueries,
+    RoutingQueries,
     AuditQueries,
     ApiKeyQueries,
     MemberQueries,
@@ -104,7 +129,14 @@ class Query(
 class Mutation(
     StoreMutations,
     ChannelMutations,
+    ProviderKeyMutations,
+    ProviderAccountMutations,
+    ProviderImportMutations,
     PaymentMutations,
+    RefundMutations,
+    DisputeMutations,
+    AlertMutations,
+    ReviewMutations,
     OrderMutations,
     CheckoutMutations,
     LedgerPostingMutations,
@@ -129,6 +161,10 @@ class Mutation(
 class Subscription(
     ChannelSubscriptions,
     PaymentSubscriptions,
+    RefundSubscriptions,
+    DisputeSubscriptions,
+    AlertSubscriptions,
+    ReviewSubscriptions,
     OrderSubscriptions,
     CheckoutSubscriptions,
     LedgerBalanceSubscriptions,
@@ -147,7 +183,13 @@ def tenant_schema() -> strawberry.Schema:
         refusals=[
             *stores.REFUSALS,
             *channel_types.REFUSALS,
+            *provider_types.REFUSALS,
+            *provider_account_types.REFUSALS,
             *payment_types.REFUSALS,
+            *refund_types.REFUSALS,
+            *disputes.REFUSALS,
+            *alert_types.REFUSALS,
+            *review_types.REFUSALS,
             *order_types.REFUSALS,
             *checkout_types.REFUSALS,
             *ledger_posting_types.REFUSALS,

@@ -28,6 +28,8 @@ class Scope(StrEnum):
 
     PAYMENTS_READ = "payments:read"
     PAYMENTS_WRITE = "payments:write"
+    PAYMENTS_REFUND = "payments:refund"
+    """Gives money back: who may take it may not always."""
     STORES_READ = "stores:read"
     STORES_WRITE = "stores:write"
     CHANNELS_READ = "channels:read"
@@ -53,7 +55,14 @@ _READS = frozenset({Scope.PAYMENTS_READ, Scope.STORES_READ, Scope.CHANNELS_READ,
 ROLE_SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.OWNER: _TENANT,
     Role.ADMIN: _TENANT - {Scope.LEDGER_WRITE},
-    Role.FINANCE: _READS | {Scope.PAYMENTS_WRITE, Scope.LEDGER_WRITE, Scope.AUDIT_READ, Scope.MEMBERS_READ},
+    Role.FINANCE: _READS
+    | {
+        Scope.PAYMENTS_WRITE,
+        Scope.PAYMENTS_REFUND,
+        Scope.LEDGER_WRITE,
+        Scope.AUDIT_READ,
+        Scope.MEMBERS_READ,
+    },
     Role.DEVELOPER: _READS
     | {
         Scope.PAYMENTS_WRITE,

@@ -5,10 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from core.errors import InvalidInput, NotFound
-from tenancy.sessions import Notice, TenantSession
+from tenancy.sessions import TenantSession
 from tenant_db.disputes.errors import DisputeClosed
 from tenant_db.disputes.models import Dispute
 from tenant_db.disputes.rules import ENDED, EVIDENCE_CHARACTERS_MAX
+from tenant_db.disputes.stepping import tell
 
 
 async def submit_evidence(
@@ -36,6 +37,5 @@ async def submit_evidence(
     dispute.evidence = {**dispute.evidence, **{name: text.strip() for name, text in evidence.items()}}
     dispute.evidence_submitted_at = now
     dispute.version += 1
-    payload = {"id": str(dispute.id), "version": dispute.version}
-    session.after.notices += [Notice(f"dispute:{dispute.id}", payload), Notice("disputes", payload)]
+    tell(session, dispute)
     return dispute

@@ -9,10 +9,11 @@ from sqlalchemy import select
 from core.alerts import AlertKind
 from core.ids import Kind, new_id, outside
 from core.money import Money
-from tenancy.sessions import Notice, TenantSession
+from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
 from tenant_db.disputes.models import Dispute
 from tenant_db.disputes.rules import ENDED, DisputeStatus
+from tenant_db.disputes.stepping import tell, tell_happened
 from tenant_db.ledger.rules import TransferKind
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.machine import SUCCEEDED
@@ -20,6 +21,7 @@ from tenant_db.payments.models import Payment
 from tenant_db.refunds.taking import TakenBack, give_back, take_back
 from tenant_db.reviews.opening import NewReview, open_review
 from tenant_db.reviews.rules import ReviewCause, ReviewSubject
+from tenant_db.webhooks.rules import WebhookEvent
 
 DECIDED_FOR_US = "The money of the dispute was given back."
 
@@ -57,8 +59,7 @@ async def tell_dispute(session: TenantSession, told: ToldDispute, now: datetime)
     await _book(session, payment, dispute)
     if is_new or _facts(dispute) != before:
         dispute.version += 1
-        payload = {"id": str(dispute.id), "version": dispute.version}
-        session.after.notices += [Notice(f"dispute:{dispute.id}", payload), Notice("disputes", payload)]
+        tell(session, dispute)
     await session.flush()
     await _warn(session, dispute, is_new=is_new, was=str(before[0]))
     return dispute
@@ -139,7 +140,14 @@ async def _book(session: TenantSession, payment: Payment, dispute: Dispute) -> N
 
 async def _warn(session: TenantSession, dispute: Dispute, *, is_new: bool, was: str) -> None:
     subject = outside(Kind.DISPUTE, dispute.id)
-    if is_new and dispute.state not in ENDED:
+    has_ended = dispute.state in ENDED and (is_new or was != dispute.status)
+    if is_new:
+        tell_happened(session, dispute, WebhookEvent.DISPUTE_OPENED)
+    if has_ended:
+        is_won = dispute.state is DisputeStatus.WON
+        event = WebhookEvent.DISPUTE_WON if is_won else WebhookEvent.DISPUTE_LOST
+        tell_happened(session, dispute, event)
+    if is_new and not has_ended:
         due = (
             ""
             if dispute.evidence_due_at is None
@@ -147,7 +155,7 @@ async def _warn(session: TenantSession, dispute: Dispute, *, is_new: bool, was: 
         )
         message = f"A payer disputes {dispute.amount}: {dispute.reason or 'no reason told'}.{due}"
         await raise_alert(session, AlertKind.DISPUTE_OPENED, subject, message)
-    if dispute.state is DisputeStatus.LOST and (is_new or was != DisputeStatus.LOST):
+    if dispute.state is DisputeStatus.LOST and has_ended:
         message = f"The dispute about {dispute.amount} is lost: the money is gone."
         await raise_alert(session, AlertKind.DISPUTE_LOST, subject, message)
 

@@ -21,7 +21,7 @@ from tenant_db.refunds.machine import UNDER_WAY
 from tenant_db.refunds.models import Refund, RefundEvent
 from tenant_db.refunds.rules import Done, RefundCause, RefundOrigin, Told
 from tenant_db.refunds.settling import settle_locked
-from tenant_db.refunds.stepping import tell
+from tenant_db.refunds.stepping import tell, tell_end
 from tenant_db.reviews.opening import NewReview, open_review
 from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 
@@ -103,6 +103,7 @@ async def _write(session: TenantSession, payment: Payment, noted: NotedRefund, n
         )
     )
     tell(session, refund)
+    tell_end(session, refund)
     if is_excess:
         trouble = "With what was refunded here, that is more than was paid. Was it refunded twice?"
     if trouble is not None:

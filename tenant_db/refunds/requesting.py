@@ -40,7 +40,7 @@ class NewRefund:
     amount: Money | None
     """None is all that is left."""
     reason: str
-    requested_by: str
+    requested_by: str = field(default="", compare=False)
     """`{kind}:{id}` of the actor."""
     origin: RefundOrigin = RefundOrigin.API
     id: UUID = field(default_factory=new_id, compare=False)

@@ -1,9 +1,21 @@
-"""Writes a refund's step: its event, and the notices that wake subscribers after the commit."""
+"""Writes a refund's step: its event, and who is told of it after the commit."""
 
+from collections.abc import Mapping
+from typing import Final
+
+from core.ids import Kind, outside
 from tenancy.sessions import Notice, TenantSession
 from tenant_db.refunds.machine import RefundStatus
 from tenant_db.refunds.models import Refund
 from tenant_db.refunds.rules import RefundCause
+from tenant_db.webhooks.rules import WebhookEvent
+from tenant_db.webhooks.telling import Happened, tell_endpoints
+
+_EVENTS: Final[Mapping[RefundStatus, WebhookEvent]] = {
+    RefundStatus.SUCCEEDED: WebhookEvent.REFUND_SUCCEEDED,
+    RefundStatus.FAILED: WebhookEvent.REFUND_FAILED,
+    RefundStatus.REVERSED: WebhookEvent.REFUND_REVERSED,
+}
 
 
 def step(
@@ -12,6 +24,7 @@ def step(
     """Advance a locked refund through the machine."""
     session.add(refund.advance(to, cause, dict(details)))
     tell(session, refund)
+    tell_end(session, refund)
 
 
 def remark(session: TenantSession, refund: Refund, cause: RefundCause, **details: str | int) -> None:
@@ -24,3 +37,21 @@ def tell(session: TenantSession, refund: Refund) -> None:
     """Publish after the commit that the refund has a new version."""
     payload = {"id": str(refund.id), "version": refund.version, "status": refund.status}
     session.after.notices += [Notice(f"refund:{refund.id}", payload), Notice("refunds", payload)]
+
+
+def tell_end(session: TenantSession, refund: Refund) -> None:
+    """Leave a message for the tenant's own systems where the refund has come to an end."""
+    event = _EVENTS.get(refund.state)
+    if event is None:
+        return
+    data = {
+        "payment": outside(Kind.PAYMENT, refund.payment_id),
+        "amount_minor": str(refund.amount_minor),
+        "currency": refund.currency.value,
+        "status": refund.status,
+        "origin": refund.origin,
+        "reason": refund.reason,
+        "provider_reference": refund.provider_reference,
+        "failure_message": refund.failure_message,
+    }
+    tell_endpoints(session, Happened(event, outside(Kind.REFUND, refund.id), refund.version, data))

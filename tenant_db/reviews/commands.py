@@ -25,7 +25,7 @@ class Decided:
     review_id: UUID
     decision: ReviewDecision
     reason: str
-    by: str
+    by: str = ""
     """`{kind}:{id}` of the actor."""
     proof: str | None = None
     """The provider's receipt or reference."""
