@@ -245,6 +245,9 @@ class StripeHarness(SandboxHarness):
     own: Mapping[Situation, str | dict[str, Any]] = {
         Situation.LEFT_OPEN: "ignored",
         Situation.DECLINED: "card_declined",
+        Situation.PAID_LESS: "paid_less",
+        Situation.PAID_IN_OTHER_CURRENCY: "paid_in_other_currency",
+        Situation.PAID_FOR_OTHER_TENANT: "paid_for_other_tenant",
     }
 
     def details(self) -> Mapping[str, str | None]:

@@ -50,6 +50,8 @@ class PaymentIntent:
     has_acted: bool = False
     """Whether the payer has done all that was planned."""
     is_released: bool = False
+    is_of_other_mode: bool = False
+    """Whether it says of itself the opposite of what its key says."""
 
     @property
     def way(self) -> Plan:
@@ -57,7 +59,7 @@ class PaymentIntent:
 
     @property
     def is_live(self) -> bool:
-        return is_live_key(self.key)
+        return is_live_key(self.key) != self.is_of_other_mode
 
     @property
     def client_secret(self) -> str:

@@ -48,6 +48,16 @@ REFUNDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "refund_cancelled": {"result": "pending_then_canceled"},
 }
 
+OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "paid_less": {"received_by": -100},
+    "paid_more": {"received_by": 100},
+    "paid_in_other_currency": {"other_currency": True},
+    "paid_for_other_tenant": {"metadata": {"tenant": "ten_other"}},
+    "paid_for_other_payment": {"metadata": {"payment_id": "pay_other"}},
+    "paid_in_other_mode": {"other_mode": True},
+}
+"""Paid in truth, and not as it was asked for."""
+
 OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     **{
         name: {"result": "declined", "details": {"code": code, "decline_code": decline_code}}
@@ -61,6 +71,7 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
         }
         for name, (status, kind, code) in REFUSALS.items()
     },
+    **{name: {"details": details} for name, details in OTHERS.items()},
     **{name: {"operation": "refund", **parts} for name, parts in REFUNDS.items()},
     "declined_then_paid": {
         "result": "declined_then_paid",

@@ -6,7 +6,7 @@ from core.clock import Clock
 from integrations.sandbox.clockwork import Clockwork
 from integrations.sandbox.records import Records
 from integrations.sandbox.stripe.objects import ENDED, PaymentIntent, new_id, seconds
-from integrations.sandbox.stripe.wire import event
+from integrations.sandbox.stripe.wire import event, other_currency
 from integrations.sandbox.webhooks import Message, Webhooks
 
 WAITING: Final = ("requires_action", "processing")
@@ -75,7 +75,9 @@ class Payers:
             intent.status, intent.amount_capturable = "requires_capture", intent.amount
             await self.tell(intent, "payment_intent.amount_capturable_updated")
         else:
-            intent.status, intent.amount_received = "succeeded", intent.amount
+            intent.status = "succeeded"
+            intent.amount_received = intent.amount + intent.way.details.get("received_by", 0)
+            _pay_otherwise(intent)
             await self.tell(intent, "payment_intent.succeeded")
 
     async def decline(self, intent: PaymentIntent) -> None:
@@ -140,6 +142,15 @@ class Payers:
             "type": "redirect_to_url",
             "redirect_to_url": {"url": url, "return_url": intent.return_url},
         }
+
+
+def _pay_otherwise(intent: PaymentIntent) -> None:
+    """Make of it what nobody asked for, where that was planned."""
+    details = intent.way.details
+    intent.metadata |= details.get("metadata", {})
+    intent.is_of_other_mode = bool(details.get("other_mode"))
+    if details.get("other_currency"):
+        intent.currency = other_currency(intent.currency)
 
 
 def card_error(details: dict[str, Any]) -> dict[str, Any]:

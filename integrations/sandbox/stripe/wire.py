@@ -36,7 +36,7 @@ class StripeWire:
             case "tampered":
                 thing |= {name: thing[name] + 100 for name in AMOUNTS if thing.get(name)}
             case "wrong_currency":
-                thing["currency"] = "usd" if thing["currency"] != "usd" else "eur"
+                thing["currency"] = other_currency(thing["currency"])
             case "contradicting":
                 forged["id"] = new_event_id()
                 _contradict(forged, thing)
@@ -56,7 +56,7 @@ def event(
         "api_version": API_VERSION,
         "created": now,
         "data": data,
-        "livemode": is_live_key(key),
+        "livemode": thing.get("livemode", is_live_key(key)),
         "pending_webhooks": 1,
         "request": request or {"id": None, "idempotency_key": None},
         "type": kind,
@@ -68,6 +68,10 @@ def signature(body: bytes, secret: str, signed_at: int) -> str:
     content = f"{signed_at}.".encode() + body
     made = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
     return f"t={signed_at},v1={made},v0={hashlib.sha256(content).hexdigest()}"
+
+
+def other_currency(currency: str) -> str:
+    return "usd" if currency != "usd" else "eur"
 
 
 def new_event_id() -> str:

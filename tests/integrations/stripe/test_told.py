@@ -84,6 +84,28 @@ async def test_each_way_of_telling_reaches_us_as_what_it_is(
         assert misfits(read_schema("stripe_calls"), {"$ref": "#/$defs/event"}, json.loads(body)) == []
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        *("paid_less", "paid_more", "paid_in_other_currency"),
+        *("paid_for_other_tenant", "paid_for_other_payment", "paid_in_other_mode"),
+    ],
+)
+async def test_an_event_of_money_that_does_not_fit_shows_it(
+    stripe: Stripe, inbox: Inbox, outcome: str
+) -> None:
+    intent = intent_of()
+    await stripe.plan(outcome)
+    await stripe.settle(await stripe.adapter.create_payment(intent))
+
+    (told,) = inbox.told
+    assert isinstance(told, PaymentTold)
+    amount = told.answer.amount if isinstance(told.answer, Paid) else None
+    shown = (amount, told.tenant, told.payment_id, told.is_live)
+    asked = (intent.amount, intent.tenant, intent.payment_id, False)
+    assert sum(one != other for one, other in zip(shown, asked, strict=True)) == 1
+
+
 async def test_an_authorisation_and_its_capture_are_told(stripe: Stripe, inbox: Inbox) -> None:
     intent = intent_of(capture=CaptureMode.MANUAL)
     accepted = await stripe.adapter.create_payment(intent)
