@@ -87,6 +87,17 @@ VICTIMS: Final = {
     "query.reviewEvidence.id": "review",
     "mutation.decideReview.input.reviewId": "review",
     "mutation.decideReview.input.storeId": "store",
+    "query.providerAccount.id": "own_provider_account",
+    "query.publicProviderConfiguration.id": "own_provider_account",
+    "query.explainRouting.storeId": "store",
+    "mutation.testProviderAccount.input.id": "own_provider_account",
+    "mutation.replaceProviderKeys.input.id": "own_provider_account",
+    "mutation.revealWebhookUrl.input.id": "own_provider_account",
+    "mutation.enableProviderAccount.input.id": "own_provider_account",
+    "mutation.disableProviderAccount.input.id": "own_provider_account",
+    "mutation.setDefaultProviderAccount.input.id": "own_provider_account",
+    "mutation.updateProviderAccount.input.id": "own_provider_account",
+    "mutation.rollbackPaymentProviderImport.input.importId": "provider_import",
     "query.statementImport.id": "statement_import",
     "query.statementMatch.id": "statement_match",
     "query.statementLines.importId": "statement_import",
@@ -143,6 +154,11 @@ VALUES: Final[dict[str, Any]] = {
     "method": "MOBILE_MONEY",
     "quantity": 1,
     "unitPriceMinor": "10000",
+    "provider": "stripe",
+    "configuration": {"secret_key": "sk_test_mine", "publishable_key": "pk_test_mine"},
+    "currencies": ["KES"],
+    "priority": 7,
+    "document": {"stripe": {"environment": "test", "keys": {"secretKey": "sk_test_mine"}}},
     "scopes": ["payments:read"],
     "expiresAt": None,
     "severity": None,
@@ -206,6 +222,8 @@ OF_PATHS: Final = {
     # With all that accounts and transfers lead to, a hundred of them cost too much.
     "query.transfers.first": 20,
     "query.ledgerAccounts.first": 20,
+    # With all refunds of each, likewise.
+    "query.payments.first": 20,
     "query.orders.first": 20,
     "query.orders.reference": None,
 }
@@ -220,6 +238,8 @@ REQUIRED_KINDS: Final = {
 }
 
 TELLS_NO_NAMES: Final = {
+    "query.availableProviders",
+    "query.publicProviderConfiguration",
     "query.paymentProviders",
     "query.ledgerHead",
     "query.auditLog",
