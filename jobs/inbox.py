@@ -12,6 +12,7 @@ from integrations.mpesa.events import read_c2b_confirmation, read_stk_result
 from integrations.protocol import NotPaid, Paid
 from jobs.inbox_webhooks import KIND as WEBHOOK
 from jobs.inbox_webhooks import process_webhook
+from jobs.mpesa_results import RESULT, TIMEOUT, process_result
 from jobs.payments import ASK_ATTEMPTS_MAX, ASK_PAUSE_MAX_S, as_told, asked_of
 from jobs.payments import QUEUE as PAYMENTS_QUEUE
 from jobs.providers import Providers
@@ -52,8 +53,8 @@ async def process_inbox(work: Work, providers: Providers) -> Result:
     inbox_id = UUID(work.payload["inbox_id"])
     async with work.tenant.reading() as session:
         message = await session.get_one(TenantInbox, inbox_id)
-    if message.kind == WEBHOOK:
-        return await process_webhook(work, providers, message)
+    if message.kind in _OTHERS:
+        return await _OTHERS[message.kind](work, providers, message)
     try:
         ruling = _RULINGS[message.kind](message, work)
     except BadMessage as error:
@@ -121,6 +122,14 @@ _RULINGS: Final[dict[str, Callable[[TenantInbox, Work], _Ruling]]] = {
 }
 
 
+_OTHERS: Final[dict[str, Callable[[Work, Providers, TenantInbox], Awaitable[Result]]]] = {
+    WEBHOOK: process_webhook,
+    RESULT: process_result,
+    TIMEOUT: process_result,
+}
+"""Messages whose jobs ask, settle and mark by themselves."""
+
+
 async def _settle(work: Work, inbox_id: UUID, ruling: _Ruling, answer: Told | None) -> Settled | None:
     """Rule and mark the message in one transaction; None where somebody has done so before."""
     async with work.tenant.transaction() as session:
@@ -141,6 +150,14 @@ def _mark(session: TenantSession, message: TenantInbox, settled: Settled, work: 
         log.warning("message_quarantined", inbox_id=str(message.id), why=settled.note)
         if settled.is_worth_asking and settled.payment_id is not None:
             announce(session, "ask_payment", queue=PAYMENTS_QUEUE, payment_id=str(settled.payment_id))
+            if message.kind == "stk_result":
+                announce(
+                    session,
+                    "ask_receipt",
+                    queue=PAYMENTS_QUEUE,
+                    payment_id=str(settled.payment_id),
+                    inbox_id=str(message.id),
+                )
 
 
 async def _ask(work: Work, providers: Providers, inbox_id: UUID, ruling: _Ruling, settled: Settled) -> Result:

@@ -208,6 +208,7 @@ def _details(account: ProviderAccount, channel: Channel | None) -> dict[str, str
         "kind": channel.kind,
         "short_code": channel.short_code,
         "head_office_code": channel.head_office_code,
+        "initiator_name": channel.initiator_name,
     }
 
 

@@ -24,6 +24,7 @@ from integrations.protocol import (
     RefundRequest,
 )
 from integrations.webhooks import RefundTold
+from jobs.mpesa_requests import url_of_question
 from jobs.payment_calls import QUEUE, record
 from jobs.providers import Providers, Route
 from jobs.work import Done, Handler, Later, Result, Work, backoff
@@ -195,7 +196,8 @@ async def _ask(work: Work, route: Route, order: Order, asked_at: datetime | None
     """Ask once and settle; what could not be asked is asked at the next rung."""
     id_ = order.refund_id
     try:
-        answer = await route.adapter.query_refund(_request(work, order, ""), order.provider_reference)
+        url = await url_of_question(work, route, id_)
+        answer = await route.adapter.query_refund(_request(work, order, url), order.provider_reference)
     except (ProviderUnavailable, ProviderRejected) as error:
         log.warning("refund_not_asked", why=error.message)
         await record(work, route, id_, _nothing)

@@ -6,6 +6,8 @@ import asyncpg
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from integrations.sandbox.daraja_keys import CERTIFICATE
+from owner_db.catalog.certificates import trust_certificate
 from owner_db.catalog.providers import point_provider_at
 from owner_db.catalog.seeding import ensure_catalog
 from owner_db.tenants.servers import NewServer, Servers, ensure_server
@@ -75,3 +77,4 @@ async def _write_down(owner: OwnerDatabase, settings: Settings, migrator_url: st
         if settings.sandbox_url is not None:
             for provider in SANDBOX_PROVIDERS:
                 await point_provider_at(session, provider, f"{settings.sandbox_url}/{provider}")
+            await trust_certificate(session, "mpesa", "sandbox", CERTIFICATE)

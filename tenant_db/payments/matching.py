@@ -1,57 +1,44 @@
-"""Finds the payment that a confirmation tells of, or keeps its money in suspense: never a second credit.
+"""Finds the payment that a confirmation tells of, or makes one: never a second credit.
 
 An STK payment to a short code with registered URLs is told twice, by callback and by C2B
-confirmation, in any order; the receipt is the same. A payer may also pay by hand.
+confirmation, in any order; the receipt is the same. A payer may also pay by hand, which makes a
+payment of its own. What nobody can be sure of waits in suspense, and people are told.
 
 Source: M-Pesa Daraja, section 3.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import or_, select
 
-from core.ids import new_id
-from core.money import Money
-from core.phone import Phone
+from core.alerts import AlertKind
+from core.ids import Kind, new_id, outside
 from tenancy.sessions import TenantSession
+from tenant_db.alerts.raising import raise_alert
 from tenant_db.channels.models import Channel
+from tenant_db.payments.candidates import NewConfirmation, by_payer, by_reference
 from tenant_db.payments.crediting import park
 from tenant_db.payments.ending import succeed
 from tenant_db.payments.locking import lock_receipt
-from tenant_db.payments.machine import AUTHORIZED, EXPIRED, PENDING, SUBMITTING, SUCCEEDED, UNKNOWN
+from tenant_db.payments.machine import SUCCEEDED
 from tenant_db.payments.models import Confirmation, Payment
+from tenant_db.payments.receiving import owner_of, receive
 from tenant_db.payments.reviewing import flag
-from tenant_db.payments.rules import (
-    TILL_MATCH_AFTER,
-    TILL_MATCH_BEFORE,
-    Cause,
-    ConfirmationState,
-    is_payer,
-)
+from tenant_db.payments.rules import Cause, ConfirmationState
 from tenant_db.payments.settling import Settled, Verdict, learn_receipt
+from tenant_db.reviews.opening import NewReview, open_review_at_end
+from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 
-CANDIDATES_MAX = 20
-"""Payments locked for one confirmation: two are as many too many as twenty."""
-PROMPTS_READ_MAX = 5_000
-"""Prompts of one amount at one till whose phones are compared; where there are more, nobody's is known."""
+__all__ = ["NewConfirmation", "settle_by_confirmation"]
 
-
-@dataclass(frozen=True, slots=True)
-class NewConfirmation:
-    """Money that came in to a channel, as the provider tells it."""
-
-    channel_id: UUID
-    """Of the endpoint it came to."""
-    short_code: str
-    receipt: str
-    amount: Money
-    account: str
-    """What the payer typed; empty for a till."""
-    payer: str
-    paid_at: datetime
+UNKNOWN_SHORT_CODE: Final = "It was paid to a short code that no channel has."
+UNKNOWN_ACCOUNT: Final = "Nobody is known by the account that was typed."
+PAYER_NOT_TOLD: Final = "It may be one of several prompts, and the payer's number is not told."
+WHOSE_IS_IT: Final = "Money came in that fits no payment. Whose is it?"
 
 
 async def settle_by_confirmation(session: TenantSession, new: NewConfirmation, now: datetime) -> Settled:
@@ -59,13 +46,14 @@ async def settle_by_confirmation(session: TenantSession, new: NewConfirmation, n
 
     First by receipt (the callback came earlier), then by the reference we gave the payer, then, for
     tills, by amount, masked phone and time among payments that are open, expired, or succeeded
-    without a receipt. Holds the receipt's lock, then those of the candidates in id order.
+    without a receipt. Holds the receipt's lock, then those of the candidates in id order. Money that
+    no prompt asked for becomes a payment of its own, by the order or the account that was typed.
     """
-    channel = await session.get(Channel, new.channel_id)
-    if channel is None:
+    told_to = await session.get(Channel, new.channel_id)
+    if told_to is None:
         return Settled(Verdict.QUARANTINED, note="its channel was never written")
-    if new.short_code not in {channel.short_code, channel.head_office_code}:
-        return Settled(Verdict.QUARANTINED, channel_id=channel.id, note="another short code's money")
+    channel = await _channel_named(session, told_to, new.short_code)
+    new = replace(new, channel_id=channel.id)
     await lock_receipt(session, channel.environment, channel.short_code, new.receipt)
     earlier = await _told_before(session, channel, new)
     if earlier is not None:
@@ -73,10 +61,48 @@ async def settle_by_confirmation(session: TenantSession, new: NewConfirmation, n
     known = await _by_receipt(session, channel, new)
     if known is not None:
         return _second_telling(session, channel, known, new)
-    candidates = await _by_reference(session, new) or await _by_payer(session, new)
+    return await _find_owner(session, channel, new, now)
+
+
+async def _find_owner(
+    session: TenantSession, channel: Channel, new: NewConfirmation, now: datetime
+) -> Settled:
+    """Of money that was not told before."""
+    if new.short_code not in channel.numbers:
+        return await _suspend(session, channel, new, [], UNKNOWN_SHORT_CODE)
+    candidates = await by_reference(session, new) or await by_payer(session, new)
+    if candidates is None:
+        return await _suspend(session, channel, new, [], PAYER_NOT_TOLD)
+    if not candidates:
+        return await _receive(session, channel, new, now)
     if len(candidates) != 1 or candidates[0].amount != new.amount or not _is_open_for(candidates[0]):
-        return await _suspend(session, channel, new, candidates)
+        return await _suspend(session, channel, new, candidates, _why_not(candidates, new))
     return await _match(session, channel, candidates[0], new, now)
+
+
+async def _channel_named(session: TenantSession, told_to: Channel, short_code: str) -> Channel:
+    """The channel whose number it is: that of the endpoint, or else the only other one of this number."""
+    if short_code in told_to.numbers:
+        return told_to
+    found = await session.scalars(
+        select(Channel)
+        .where(
+            Channel.environment == told_to.environment,
+            or_(Channel.short_code == short_code, Channel.head_office_code == short_code),
+        )
+        .limit(2)
+    )
+    others = found.all()
+    return others[0] if len(others) == 1 else told_to
+
+
+async def _receive(session: TenantSession, channel: Channel, new: NewConfirmation, now: datetime) -> Settled:
+    owner = await owner_of(session, channel, new.account, new.amount)
+    if owner is None:
+        return await _suspend(session, channel, new, [], UNKNOWN_ACCOUNT)
+    payment = await receive(session, channel, owner, now, receipt=new.receipt, amount=new.amount)
+    session.add(_row(channel, new, ConfirmationState.MATCHED, payment.id, None))
+    return Settled(Verdict.SETTLED, payment.id, channel.id)
 
 
 async def _match(
@@ -95,19 +121,27 @@ async def _suspend(
     channel: Channel,
     new: NewConfirmation,
     candidates: Sequence[Payment],
+    note: str,
 ) -> Settled:
-    note = _why_not(candidates, new)
     row = _row(channel, new, ConfirmationState.SUSPENSE, None, note)
     session.add(row)
     await park(session, row)
     for payment in candidates:
         flag(session, payment, f"Money with receipt {new.receipt} is in suspense: {note}", Cause.CONFIRMATION)
+    about = NewReview(ReviewSubject.CONFIRMATION, row.id, ReviewCause.UNMATCHED_MONEY, WHOSE_IS_IT, note)
+    open_review_at_end(session, about)
+    details = {"receipt": new.receipt, "amount": str(new.amount)}
+    subject = outside(Kind.CHANNEL, channel.id)
+
+    async def tell_people(ending: TenantSession) -> None:
+        await raise_alert(ending, AlertKind.MONEY_IN_SUSPENSE, subject, note, details=details)
+
+    # Its row is shared by all of the channel's money, so it is locked for the shortest time.
+    session.at_end.append(tell_people)
     return Settled(Verdict.SETTLED, channel_id=channel.id, note=note)
 
 
 def _why_not(candidates: Sequence[Payment], new: NewConfirmation) -> str:
-    if not candidates:
-        return "It fits no payment of this channel."
     if len(candidates) > 1:
         return "It fits several payments."
     if candidates[0].amount != new.amount:
@@ -159,47 +193,6 @@ async def _by_receipt(session: TenantSession, channel: Channel, new: NewConfirma
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-
-
-async def _by_reference(session: TenantSession, new: NewConfirmation) -> list[Payment]:
-    account = new.account.strip().upper()
-    if not account:
-        return []
-    return await _locked(session, and_(Payment.channel_id == new.channel_id, Payment.reference == account))
-
-
-async def _by_payer(session: TenantSession, new: NewConfirmation) -> list[Payment]:
-    """Only where nothing was typed: a PayBill's unknown account is somebody's own business."""
-    if new.account.strip():
-        return []
-    sent_at = func.coalesce(Payment.submitted_at, Payment.created_at)
-    fits = and_(
-        Payment.channel_id == new.channel_id,
-        Payment.amount_minor == new.amount.minor,
-        Payment.created_at.between(new.paid_at - 2 * TILL_MATCH_AFTER, new.paid_at + TILL_MATCH_BEFORE),
-        sent_at.between(new.paid_at - TILL_MATCH_AFTER, new.paid_at + TILL_MATCH_BEFORE),
-        Payment.receipt.is_(None),
-        Payment.status.in_([SUBMITTING, UNKNOWN, PENDING, AUTHORIZED, EXPIRED, SUCCEEDED]),
-    )
-    # Phones first, for a list that is cut off before them could make one of several look like the only one.
-    found = await session.execute(select(Payment.id, Payment.phone).where(fits).limit(PROMPTS_READ_MAX + 1))
-    prompts = found.all()
-    if len(prompts) > PROMPTS_READ_MAX:
-        return []
-    theirs = [id_ for id_, phone in prompts if phone and is_payer(new.payer, Phone(phone))]
-    return await _locked(session, and_(Payment.id.in_(theirs), fits)) if theirs else []
-
-
-async def _locked(session: TenantSession, condition: ColumnElement[bool]) -> list[Payment]:
-    found = await session.scalars(
-        select(Payment)
-        .where(condition)
-        .order_by(Payment.id)
-        .limit(CANDIDATES_MAX)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return list(found)
 
 
 def _row(

@@ -22,14 +22,18 @@ from integrations.account import Outside
 from integrations.http import open_client
 from integrations.mpesa.tokens import ProcessTokens
 from integrations.sandbox import demo
+from integrations.sandbox.daraja_keys import CERTIFICATE
 from integrations.sandbox.settings import SandboxSettings
+from jobs.alerts import alert_handlers
 from jobs.channels import channel_handlers
 from jobs.forwarding import forwarding_handlers
 from jobs.inbox import inbox_handlers
 from jobs.payments import payment_handlers
 from jobs.providers import Providers
+from jobs.refunds import refund_handlers
 from jobs.run import Runner
 from jobs.work import by_kind
+from owner_db.catalog.certificates import trust_certificate
 from owner_db.catalog.providers import point_provider_at
 from owner_db.catalog.seeding import ensure_catalog
 from owner_db.tenants.hooks import register_endpoint
@@ -253,6 +257,8 @@ async def running_journey(
             *payment_handlers(providers),
             *inbox_handlers(providers),
             *channel_handlers(providers),
+            *refund_handlers(providers),
+            *alert_handlers(),
             *forwarding_handlers(),
         ]
         journey = Journey(services, registry, sandbox, clock, Runner(services, by_kind(handlers)), providers)
@@ -267,6 +273,7 @@ async def _catalog(owner: OwnerDatabase, sandbox_url: str) -> None:
     async with owner.transaction() as session:
         await ensure_catalog(session)
         await point_provider_at(session, "mpesa", sandbox_url)
+        await trust_certificate(session, "mpesa", "sandbox", CERTIFICATE)
 
 
 def _services(

@@ -11,6 +11,7 @@ from tenancy.sessions import Tenant
 from tenant_db.channels.machine import ChannelKind
 from tenant_db.ledger.models import LedgerAccount
 from tenant_db.payments import submitting
+from tenant_db.payments.matching import UNKNOWN_ACCOUNT, UNKNOWN_SHORT_CODE
 from tenant_db.payments.rules import Paid, Told
 from tenant_db.payments.settling import Verdict
 from tests.factories.payments import (
@@ -28,7 +29,6 @@ from tests.factories.payments import (
 )
 from tests.factories.telling import (
     CREDITED,
-    NOTHING,
     PARKED,
     POOR,
     SILENT,
@@ -128,7 +128,7 @@ async def test_money_nobody_asked_for_waits_in_suspense(tenant: Tenant) -> None:
     assert (verdict.verdict, again.verdict) == (Verdict.SETTLED, Verdict.UNCHANGED)
     assert await books(tenant, shop) == PARKED
     (row,) = await confirmations(tenant)
-    assert (row.state, row.note) == ("suspense", "It fits no payment of this channel.")
+    assert (row.state, row.note) == ("suspense", UNKNOWN_ACCOUNT)
 
 
 async def test_another_amount_under_our_reference_is_never_credited(tenant: Tenant) -> None:
@@ -153,14 +153,15 @@ async def test_a_second_payment_under_one_reference_goes_to_suspense(tenant: Ten
     assert await books(tenant, shop) == Books(300_000, 150_000, 150_000)
 
 
-async def test_another_short_codes_money_is_set_aside(tenant: Tenant) -> None:
+async def test_an_unknown_short_codes_money_waits_in_suspense(tenant: Tenant) -> None:
     shop = await make_shop(tenant)
     payment, _ = await pend(tenant, shop)
 
     verdict = await confirm(tenant, told_of(shop, payment, short_code="600000"))
 
-    assert verdict.verdict is Verdict.QUARANTINED
-    assert await books(tenant, shop) == NOTHING
+    assert (verdict.verdict, verdict.note) == (Verdict.SETTLED, UNKNOWN_SHORT_CODE)
+    assert (await read(tenant, payment.id)).status == "pending"
+    assert await books(tenant, shop) == PARKED
 
 
 async def test_a_confirmation_retold_with_another_amount_is_set_aside(tenant: Tenant) -> None:

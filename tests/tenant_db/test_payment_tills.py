@@ -11,7 +11,7 @@ from core.money import Money
 from core.phone import Phone
 from tenancy.sessions import Tenant
 from tenant_db.channels.machine import ChannelKind
-from tenant_db.payments.matching import CANDIDATES_MAX
+from tenant_db.payments.candidates import CANDIDATES_MAX
 from tests.factories.payments import books, checkout_id, confirmations, make_shop, pend, read
 from tests.factories.telling import CREDITED, PARKED, call_back, confirm, told_of
 
@@ -33,13 +33,14 @@ async def test_a_tills_money_is_known_by_amount_phone_and_time(tenant: Tenant) -
 @pytest.mark.parametrize(
     "changes",
     [
-        {"payer": "2547 ***** 009"},
         {"payer": ""},
+        {"payer": "*****"},
+        {"payer": "a" * 64},
         {"paid_at": utc_now() - timedelta(hours=2)},
         {"paid_at": utc_now() + timedelta(hours=2)},
     ],
 )
-async def test_a_tills_money_of_another_payer_or_time_waits_in_suspense(
+async def test_a_tills_money_of_nobody_knows_whom_waits_in_suspense(
     tenant: Tenant, changes: dict[str, Any]
 ) -> None:
     shop = await make_shop(tenant, kind=ChannelKind.TILL)
@@ -49,6 +50,23 @@ async def test_a_tills_money_of_another_payer_or_time_waits_in_suspense(
 
     assert (await read(tenant, payment.id)).status == "pending"
     assert await books(tenant, shop) == PARKED
+
+
+async def test_a_tills_money_of_another_payer_is_a_payment_of_its_own(tenant: Tenant) -> None:
+    shop = await make_shop(tenant, kind=ChannelKind.TILL)
+    payment, _ = await pend(tenant, shop)
+
+    verdict = await confirm(tenant, told_of(shop, payer="2547 ***** 009"))
+    again = await confirm(tenant, told_of(shop, payer="2547 ***** 009"))
+
+    assert (await read(tenant, payment.id)).status == "pending"
+    assert verdict.payment_id is not None
+    own = await read(tenant, verdict.payment_id)
+    assert (own.status, own.receipt, own.phone, own.sub_status) == (
+        *("succeeded", "TKX0000001", None, "c2b_received"),
+    )
+    assert again.payment_id == own.id
+    assert await books(tenant, shop) == CREDITED
 
 
 async def test_a_tills_ambiguous_money_waits_in_suspense_until_a_callback_names_its_payment(
