@@ -38,6 +38,8 @@ class Stripe:
     key: str
     sandbox: RunningSandbox
     adapter: StripeClient
+    hasty: StripeClient
+    """The same, for answers that never come."""
     build: Callable[..., StripeClient]
     calls: list[Call]
 
@@ -62,14 +64,23 @@ class Stripe:
 @pytest.fixture(scope="session")
 async def wire() -> AsyncIterator[tuple[httpx.AsyncClient, Recorder]]:
     recorder = Recorder()
-    async with open_client(httpx.Timeout(connect=2, read=0.5, write=2, pool=2)) as client:
+    async with open_client() as client:
         recorder.listen(client)
         yield client, recorder
 
 
+@pytest.fixture(scope="session")
+async def hasty_http() -> AsyncIterator[httpx.AsyncClient]:
+    """For answers that never come."""
+    async with open_client(httpx.Timeout(connect=2, read=0.4, write=2, pool=2)) as client:
+        yield client
+
+
 @pytest.fixture
 async def stripe(
-    shared_sandbox: RunningSandbox, wire: tuple[httpx.AsyncClient, Recorder]
+    shared_sandbox: RunningSandbox,
+    wire: tuple[httpx.AsyncClient, Recorder],
+    hasty_http: httpx.AsyncClient,
 ) -> AsyncIterator[Stripe]:
     client, recorder = wire
     recorder.exchanges.clear()
@@ -100,7 +111,7 @@ async def stripe(
 
     own_key = f"sk_test_{uuid4().hex}"
     await shared_sandbox.register_webhook("stripe", key=own_key, secret=WEBHOOK_SECRET)
-    yield Stripe(own_key, shared_sandbox, build(), build, calls)
+    yield Stripe(own_key, shared_sandbox, build(), build(http=hasty_http), build, calls)
     assert recorder.complaints("stripe_calls") == []
 
 

@@ -76,7 +76,7 @@ async def test_a_lost_refund_is_found_or_absent_and_never_made_twice(stripe: Str
     await stripe.adapter.refund_payment(other)
     await stripe.plan({"kind": outcome, "operation": "refund"})
     with pytest.raises(OutcomeUnknown):
-        await stripe.adapter.refund_payment(refund)
+        await stripe.hasty.refund_payment(refund)
 
     # when
     found = await stripe.adapter.query_refund(refund, None)
