@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,6 +29,8 @@ from tests.wire.recording import Recorder
 
 WEBHOOK_SECRET = "whsec_of_this_test"
 RETURN_URL = "https://shop.example.com/back?order=1"
+CALM = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: a loaded machine is no failure."""
 TENANT = outside(Kind.TENANT, new_id())
 
 

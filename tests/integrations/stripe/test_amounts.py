@@ -6,6 +6,7 @@ from core.currency import Currency
 from core.money import Money
 from integrations.errors import BadMessage, ProviderRejected
 from integrations.stripe.amounts import REFUSED, of_stripe, to_stripe
+from tests.integrations.stripe.conftest import CALM
 
 SERVED = sorted(set(Currency) - {Currency(code) for code in REFUSED if code in set(Currency)})
 
@@ -31,6 +32,7 @@ def test_stripe_counts_in_units_of_its_own(code: str, minor: int, theirs: int) -
     assert of_stripe(theirs, code.lower()) == money
 
 
+@CALM
 @given(currency=st.sampled_from(SERVED), minor=st.integers(1, 10**10 - 1))
 def test_there_and_back_is_exact(currency: Currency, minor: int) -> None:
     money = Money(minor, currency)

@@ -17,7 +17,7 @@ from integrations.stripe.intents import Mode, judge
 from integrations.stripe.listing import listed_payment
 from integrations.stripe.refunds import judge_refund
 from integrations.wire_json import Json, read_object
-from tests.integrations.stripe.conftest import refund_of
+from tests.integrations.stripe.conftest import CALM, refund_of
 
 QUESTION = Question("pi_1", Money(1_500, Currency.USD), "pay_1", "ten_1")
 MODE = Mode(is_live=False, publishable_key="pk_test_1")
@@ -205,6 +205,7 @@ VALUES = st.recursive(
 )
 
 
+@CALM
 @given(changes=st.dictionaries(NAMES, VALUES, max_size=6))
 def test_a_hostile_object_is_read_or_bad(changes: dict[str, object]) -> None:
     thing = read_object(json.dumps({**PAID, **changes}).encode())
