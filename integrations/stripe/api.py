@@ -179,7 +179,7 @@ def _read(reply: Reply) -> Answered:
         answer = read_object(reply.body)
     except BadMessage:
         return Fault(reply.status if reply.status != OK else 0, {}, may_retry, is_replay)
-    if reply.status == OK and "error" not in answer:
+    if reply.status == OK:
         return answer
     error = answer.get("error")
     return Fault(reply.status, error if isinstance(error, dict) else {}, may_retry, is_replay)
