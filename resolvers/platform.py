@@ -10,7 +10,7 @@ from core.ids import Kind, outside
 from core.pages import Page, PageRequest
 from core.tenant import TenantStatus
 from owner_db.audit.models import OwnerAudit
-from owner_db.catalog.providers import Provider, enabled_providers
+from owner_db.catalog.providers import Provider, all_providers
 from owner_db.tenants import suspending
 from owner_db.tenants.errors import StepNotPossible
 from owner_db.tenants.models import Tenant
@@ -58,10 +58,10 @@ async def tenant(context: OwnerContext, tenant_id: UUID) -> Tenant | None:
 
 
 async def payment_providers(context: OwnerContext) -> Sequence[Provider]:
-    """The catalog, the most recommended first. Needs platform:read."""
+    """The whole catalog, the most recommended first. Needs platform:read."""
     context.require(Scope.PLATFORM_READ)
     async with context.owner.reading() as session:
-        return await enabled_providers(session)
+        return await all_providers(session)
 
 
 async def audit_log(context: OwnerContext, request: PageRequest) -> Page[OwnerAudit]:

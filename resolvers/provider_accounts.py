@@ -77,7 +77,7 @@ async def views(context: TenantContext, accounts: Sequence[ProviderAccount]) -> 
         rows = await session.execute(
             select(Channel.provider_account_id, Channel.id).where(Channel.provider_account_id.in_(ids))
         )
-        channels = dict(rows.tuples().all())
+        channels: dict[UUID, UUID] = dict(rows.all())
     circuits = await context.services.circuits.states(context.tenant.id, ids)
     return [
         AccountView(account, names[account.id], channels.get(account.id), circuits[account.id])

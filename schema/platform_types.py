@@ -10,6 +10,7 @@ from core.ids import Kind, outside
 from owner_db.audit.models import OwnerAudit
 from owner_db.catalog.providers import Provider
 from resolvers import platform
+from schema.provider_types import IntegrationType, ProviderStatus
 from schema.scalars import BigInt
 
 
@@ -18,12 +19,22 @@ class ProviderCurrency:
     currency: Currency = strawberry.field(description="The currency.")
     min_minor: BigInt = strawberry.field(description="The least of one payment, in minor units.")
     max_minor: BigInt | None = strawberry.field(description="The most of one payment; null is no limit.")
+    step_minor: BigInt = strawberry.field(description="Amounts are multiples of it.")
+    fee_bps: int = strawberry.field(description="Published percentage in basis points.")
+    fee_fixed_minor: BigInt = strawberry.field(description="Published fee of each payment, in minor units.")
+    is_recommended: bool = strawberry.field(description="Whether the platform advises it for the currency.")
 
 
 @strawberry.type(description="An outside payment system in the catalog.")
 class CatalogProvider:
     code: str = strawberry.field(description="Such as `mpesa`.")
     name: str = strawberry.field(description="What people call it.")
+    status: ProviderStatus = strawberry.field(description="Where it is in its life.")
+    integration_type: IntegrationType = strawberry.field(description="Whose code speaks to it.")
+    logo_url: str | None = strawberry.field(description="A picture of its mark; null if there is none.")
+    documentation_url: str | None = strawberry.field(description="Its own documentation.")
+    recommendation: int = strawberry.field(description="Lower is tried first where a tenant has not chosen.")
+    settings: JSON = strawberry.field(description="What its integration reads, such as paths.")
     api_base_url: str = strawberry.field(description="Where its production API is.")
     sandbox_api_base_url: str = strawberry.field(description="Where its sandbox is.")
     methods: list[str] = strawberry.field(description="How payers pay, such as `mobile_money`.")
@@ -38,6 +49,12 @@ class CatalogProvider:
         return cls(
             code=provider.code,
             name=provider.name,
+            status=provider.status,
+            integration_type=provider.integration_type,
+            logo_url=provider.logo_url,
+            documentation_url=provider.documentation_url,
+            recommendation=provider.recommendation,
+            settings=JSON(dict(provider.settings)),
             api_base_url=provider.api_base_url,
             sandbox_api_base_url=provider.sandbox_api_base_url,
             methods=list(provider.methods),
@@ -47,6 +64,10 @@ class CatalogProvider:
                     currency=currency,
                     min_minor=BigInt(limits.min_minor),
                     max_minor=None if limits.max_minor is None else BigInt(limits.max_minor),
+                    step_minor=BigInt(limits.step_minor),
+                    fee_bps=limits.fee_bps,
+                    fee_fixed_minor=BigInt(limits.fee_fixed_minor),
+                    is_recommended=limits.is_recommended,
                 )
                 for currency, limits in provider.currencies.items()
             ],

@@ -122,6 +122,8 @@ def require_config_schema(schema: Mapping[str, Any]) -> None:
     Raises:
         InvalidInput: it is no such schema, or a secret could be shown.
     """
+    if not isinstance(schema, Mapping):
+        raise _refused("it is no object")
     try:
         Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:

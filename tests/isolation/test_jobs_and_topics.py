@@ -42,6 +42,8 @@ OF_TENANTS: Final = {
     "ask_payment": {"payment_id": "payment"},
     "process_inbox": {"inbox_id": "payment"},
     "verify_channel": {"channel_id": "channel"},
+    "test_provider_account": {"provider_account_id": "own_provider_account"},
+    "forget_previous_secrets": {"provider_account_id": "own_provider_account"},
     "verify_ledger": {"verification_id": "ledger_verification"},
     "expire_hold": {"hold_id": "hold"},
     "expire_order": {"order_id": "order"},

@@ -13,6 +13,7 @@ from core.ids import Kind, new_id, outside
 from core.money import Money
 from core.pages import Cursor
 from core.periods import Period
+from owner_db.catalog.seeding import ensure_catalog
 from owner_db.users import api_keys, members
 from owner_db.users.models import User
 from owner_db.users.signing_in import add_user, new_account
@@ -39,6 +40,7 @@ from tests.factories.callers import REQUEST, payer
 from tests.factories.ledger import make_account, sale
 from tests.factories.orders import make_order
 from tests.factories.payments import Shop, initiate, make_shop
+from tests.factories.provider_accounts import make_accounts_of
 from tests.factories.refunds import make_paid, request
 from tests.factories.statements import make_statement
 from tests.factories.trading import make_stall, trade
@@ -74,6 +76,8 @@ class Party:
 
 async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
     """A business with a store, a channel, a payment, a key, a member and an invitation."""
+    async with services.owner.transaction() as owner_session:
+        await ensure_catalog(owner_session)
     user = await _owner_of(services, tenant, name)
     principal = Principal("user", user.id, tenant.id, ROLE_SCOPES[Role.OWNER], Role.OWNER.value, None)
     context = TenantContext(services, REQUEST, principal, await services.tenants.find(tenant.id))
@@ -130,6 +134,7 @@ async def _checked(services: Services, tenant: Tenant, shop: Shop, name: str) ->
         "hold": outside(Kind.HOLD, await _held(tenant, name, accounts)),
         "export": outside(Kind.EXPORT, await _ordered(tenant, shop, name)),
         **await make_webhook(services.keyring, tenant, name),
+        **await make_accounts_of(services.keyring, tenant, name),
         "reconciliation": outside(Kind.RECONCILIATION, run.id),
         "finding": outside(Kind.FINDING, finding.id),
         "ledger_account": outside(Kind.LEDGER_ACCOUNT, accounts[0]),
