@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-SECRET_PATH: Final = re.compile(r"(/hooks/|/exports/(?=eyJ))[^\s?\"']+")
+SECRET_PATH: Final = re.compile(r"(/hooks/|/exports/(?=eyJ)|/pay/(?=[\w-]{71}))[^\s?\"']+")
 """Whoever knows a hook's path can speak for a provider, and whoever has a file's link can fetch it. Links
 begin as every JWT does, unlike the names of our own modules in a traceback."""
 PHONE: Final = re.compile(r"(?<![\w.])(\+?254[17])\d{5}(?=\d{3}(?!\w))")
@@ -56,9 +56,9 @@ def configure_logs(log_format: str, level: str) -> None:
 
 
 def redact_paths(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace the secret part of every path of a hook or file in any text of a log line."""
+    """Replace the secret part of every path of a hook, file or order in any text of a log line."""
     for key, value in event.items():
-        if isinstance(value, str) and ("/hooks/" in value or "/exports/" in value):
+        if isinstance(value, str) and any(path in value for path in ("/hooks/", "/exports/", "/pay/")):
             event[key] = SECRET_PATH.sub(r"\1<secret>", value)
     return event
 

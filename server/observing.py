@@ -78,8 +78,8 @@ class Observed:
 
 
 def _label(path: str) -> str:
-    """A path as it may be shown: those of hooks and files are secrets, and anything may be asked for."""
-    for secret in ("/hooks", "/exports"):
+    """A path as it may be shown: hooks, files and orders have secret ones, and anything may be asked for."""
+    for secret in ("/hooks", "/exports", "/pay"):
         if path.startswith(f"{secret}/"):
             return secret
     return path if path in PATHS else OTHER

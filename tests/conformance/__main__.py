@@ -1,7 +1,7 @@
 """Judges a running Hazina with the public conformance suites: `make conformance`.
 
 Starts `hazina up` in a folder of its own, unless HAZINA_URLS names endpoints that run already.
-Needs node 20 and npm.
+Needs node 20, npm, and for pages Debian's Chromium.
 """
 
 import json
@@ -36,6 +36,8 @@ def main() -> int:
             "HAZINA_TOKEN": demo["api_key"],
             "HAZINA_PAYMENTS": "1",
             "HAZINA_QUIET_SUBSCRIPTION": "subscription { paymentsUpdated { id } }",
+            "HAZINA_STORE": demo["store_id"],
+            "HAZINA_SANDBOX": demo["sandbox_url"],
         }
         owner = {"HAZINA_URLS": demo["owner_graphql_url"]}
         return max(_judged(node, settings) for settings in (tenant, owner))

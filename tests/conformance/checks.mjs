@@ -4,11 +4,11 @@ export function expect(actual, wanted, what) {
   if (a !== w) throw new Error(`${what}: ${a} instead of ${w}`);
 }
 
-export async function runChecks(title, checks) {
+export async function runChecks(title, checks, patience_ms = 15_000) {
   let failures = 0;
   for (const [name, check] of Object.entries(checks)) {
     try {
-      await Promise.race([check(), tooLate(15_000)]);
+      await Promise.race([check(), tooLate(patience_ms)]);
     } catch (error) {
       failures += 1;
       console.log(`${title} failed: ${name}: ${error.message}`);

@@ -6,7 +6,9 @@
 // at least one event and ends by itself; without it, streams are judged by queries alone.
 // HAZINA_QUIET_SUBSCRIPTION does not end by itself, so that a socket with a running operation can be
 // probed. HAZINA_PAYMENTS=1 makes a payment through the first active channel and follows its life.
+// HAZINA_STORE makes orders there and pays them on their pages in a browser; see pages.mjs.
 import { audit } from "./http.mjs";
+import { judgePages } from "./pages.mjs";
 import { judgePayments } from "./payments.mjs";
 import { judgeSockets } from "./sockets.mjs";
 import { judgeStreams } from "./streams.mjs";
@@ -25,6 +27,7 @@ let failures = 0;
 for (const url of urls) {
   const judges = [audit, judgeSockets, judgeStreams];
   if (process.env.HAZINA_PAYMENTS) judges.push(judgePayments);
+  if (process.env.HAZINA_STORE) judges.push(judgePages);
   for (const judge of judges) {
     failures += await judge(url, caller);
   }

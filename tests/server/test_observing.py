@@ -6,9 +6,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 
+from core.clock import utc_now
+from core.ids import new_id
 from schema.exchange import Report
 from server.logs import mask_phones, redact_paths
 from server.observing import NAMES_MAX, report_to
+from tenancy.checkout_tokens import CheckoutToken
 from tenancy.tracing import record_operation, record_outside_call
 
 
@@ -70,6 +73,16 @@ def test_phones_are_masked_in_whatever_a_line_says() -> None:
 
     assert masked["exception"] == "DETAIL: Key (phone)=(+2547*****001) exists; 2541*****002."
     assert (masked["id"], masked["n"]) == (id_, 1)
+
+
+def test_links_to_pay_are_redacted() -> None:
+    token = str(CheckoutToken.written(new_id(), new_id(), utc_now(), b"key"))
+
+    redacted = redact_paths(
+        structlog.get_logger(), "info", {"event": f"GET https://h.test/pay/{token}?a /pay/7"}
+    )
+
+    assert redacted["event"] == "GET https://h.test/pay/<secret>?a /pay/7"
 
 
 def test_links_to_files_are_redacted_and_the_names_of_our_modules_are_not() -> None:
