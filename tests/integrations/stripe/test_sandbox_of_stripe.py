@@ -81,8 +81,8 @@ async def test_a_key_repeats_its_first_answer_and_nothing_else(stripe: Stripe) -
 
 async def test_one_account_neither_sees_nor_disturbs_another(stripe: Stripe) -> None:
     await stripe.plan("card_declined")
-    own = (await post(stripe.sandbox, INTENTS, FORM, stripe.key, idempotency_key="k")).json()
     others = (await post(stripe.sandbox, INTENTS, FORM, idempotency_key="k")).json()
+    own = (await post(stripe.sandbox, INTENTS, FORM, stripe.key, idempotency_key="k")).json()
     await stripe.sandbox.release_webhooks("stripe")
 
     assert own["id"] != others["id"]
