@@ -8,7 +8,7 @@ from integrations.flutterwave.charging import Habits
 from integrations.flutterwave.client import FlutterwaveClient
 from integrations.flutterwave.events import FlutterwaveWebhooks
 from integrations.flutterwave.messages import FlutterwavePaths
-from integrations.flutterwave.transport import DEADLINE_S, Transport
+from integrations.flutterwave.transport import DEADLINE_MAX_S, DEADLINE_S, Transport
 from integrations.http import CallLog, checked_base_url
 
 
@@ -32,7 +32,7 @@ def flutterwave_client(account: Account, outside: Outside, log: CallLog) -> Flut
 
 def _deadline_s(settings: Mapping[str, object]) -> float:
     told = settings.get("read_timeout_s")
-    return max(DEADLINE_S, float(told)) if isinstance(told, int) else DEADLINE_S
+    return min(max(DEADLINE_S, float(told)), DEADLINE_MAX_S) if isinstance(told, int) else DEADLINE_S
 
 
 FLUTTERWAVE = Integration(

@@ -37,7 +37,7 @@ class FlutterwaveWebhooks:
         """
         given = webhook.headers.get(HASH_HEADER, "").encode(errors="backslashreplace")
         # Every hash is compared, so that the time tells nothing of which one fits.
-        fits = [hmac.compare_digest(given, secret.encode()) for secret in secrets if secret]
+        fits = [hmac.compare_digest(given, secret.encode()) for secret in secrets]
         if not given or not any(fits):
             raise BadSignature
 

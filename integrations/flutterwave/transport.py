@@ -15,6 +15,7 @@ from integrations.wire_json import Json
 PROVIDER: Final = "flutterwave"
 DEADLINE_S: Final = 40.0
 """Flutterwave gives up after some 28 s itself, and says so: whoever waits for less never hears it."""
+DEADLINE_MAX_S: Final = 45.0
 QUESTION_DEADLINE_S: Final = 10.0
 """A question and a POST fit into one job of 60 s."""
 TOO_MANY_REQUESTS: Final = 429

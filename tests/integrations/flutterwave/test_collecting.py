@@ -220,6 +220,20 @@ async def test_what_flutterwave_would_refuse_is_never_sent(desk: Desk, intent: I
     assert desk.calls == []
 
 
+@pytest.mark.parametrize(("told", "minutes"), [(10, 10), (5_000, 1_440), (0, 30), ("10", 30), (None, 30)])
+def test_a_page_can_be_paid_for_a_day_at_most(told: object, minutes: int) -> None:
+    assert Habits.of({"session_minutes": told}, {}).session_minutes == minutes
+
+
+@pytest.mark.parametrize(("told", "seconds"), [(60, 45), (42, 42), (40, 40), (10, 40), (None, 40)])
+def test_an_answer_is_waited_for_longer_than_flutterwave_takes_to_give_up(
+    make_desk: MakeDesk, told: object, seconds: float
+) -> None:
+    desk = make_desk(settings={"read_timeout_s": told})
+
+    assert desk.client.transport.deadline_s == seconds
+
+
 def test_a_business_may_lend_a_domain_to_payers_who_give_none() -> None:
     habits = Habits.of({}, {"alias_email_domain": "pay.example.com"})
 

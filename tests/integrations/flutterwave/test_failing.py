@@ -193,6 +193,30 @@ async def test_an_answer_that_is_none_is_never_a_success(
             await desk.client.query_payment(question_of(intent))
 
 
+@pytest.mark.parametrize(
+    ("status", "data"),
+    [(500, {"id": 7}), (302, {"id": 7}), (200, {"id": 7, "tx_ref": "somebody-elses"})],
+)
+async def test_a_charge_is_taken_only_by_a_success_about_it(
+    make_desk: MakeDesk, script: Scripted, status: int, data: dict[str, object]
+) -> None:
+    script.answers = [NOT_FOUND, answer(status, {"status": "success", "message": "m", "data": data})]
+
+    with pytest.raises(OutcomeUnknown):
+        await make_desk(base_url=script.url).client.create_payment(prompt_of())
+
+
+async def test_who_pays_while_a_page_is_switched_off_has_paid(make_desk: MakeDesk, script: Scripted) -> None:
+    intent = page_of()
+    done = answer(200, {"status": "success", "message": "m", "data": None})
+    script.answers = [NOT_FOUND, done, verified(intent)]
+    question = question_of(intent, f"{script.url}/hosted/pay/1")
+
+    told = await make_desk(base_url=script.url).client.cancel_payment(question, "key")
+
+    assert isinstance(told, Paid)
+
+
 def verified(intent: Intent, **changes: object) -> Response:
     data = {
         "id": 7,

@@ -170,5 +170,21 @@ async def test_a_refund_that_is_stuck_or_unlike_ours_wants_a_person(
     assert all(told.needs_attention for told in (unlike, stuck) if isinstance(told, RefundPending))
 
 
+async def test_another_payments_refund_is_never_taken_for_ours(desk: Desk, paid: tuple[Intent, str]) -> None:
+    other = prompt_of()
+    theirs = (await desk.client.create_payment(other)).request_reference
+    await desk.release()
+    await desk.plan("refund_without_comment")
+    given = await desk.client.refund_payment(refund_of(other, theirs))
+    ours = refund_of(*paid)
+    desk.watch.later = timedelta(days=1)
+
+    asked = await desk.client.query_refund(ours, given.provider_reference)
+
+    assert isinstance(asked, RefundPending)
+    assert asked.needs_attention is not None
+    assert await desk.client.query_refund(ours, None) == Absent()
+
+
 def unpaid() -> RefundRequest:
     return refund_of(prompt_of(), None)
