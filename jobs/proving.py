@@ -7,10 +7,13 @@ from uuid import UUID
 
 import structlog
 
+from core.alerts import AlertKind
+from core.ids import Kind, outside
 from jobs.work import Done, Handler, Later, Result, Work
 from owner_db.proofs.heads import HeadKeys, head_given, kept_heads
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenancy.tokens import TokenIssuer
+from tenant_db.alerts.raising import raise_alert
 from tenant_db.ledger.verdicts import Break, Broken, Progress
 from tenant_db.ledger.verifications import RUNNING, record_progress, verification
 from tenant_db.ledger.verifying import verify
@@ -40,6 +43,9 @@ async def verify_ledger(work: Work) -> Result:
     await proof.go_on(progress, for_s=PART_S)
     async with work.tenant.transaction() as session:
         await record_progress(session, id_, progress, work.services.clock())
+        if progress.is_over and progress.broken is not None:
+            subject = outside(Kind.LEDGER_VERIFICATION, id_)
+            await raise_alert(session, AlertKind.PROOF_BROKEN, subject, progress.broken.message)
     if not progress.is_over:
         return Later(0, "there is more to see")
     if progress.broken is not None:

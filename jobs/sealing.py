@@ -9,14 +9,17 @@ from uuid import UUID
 import structlog
 from redis.asyncio import Redis
 
+from core.alerts import AlertKind
 from jobs.cron import Periodic
 from jobs.run import UNREACHABLE
+from owner_db.alerts.raising import raise_platform_alert
 from owner_db.proofs.heads import keep_head, newest_head
 from tenancy.context import Services
 from tenancy.engines import Tenants
 from tenancy.heads import Head, sign_head
 from tenancy.sessions import Tenant
 from tenancy.signals import SEAL_AFTER_S, SEALING
+from tenant_db.alerts.raising import raise_alert
 from tenant_db.ledger.blocks import block_at, has_unsealed, head_of
 from tenant_db.ledger.proof_models import Block
 from tenant_db.ledger.sealing import TransactionIdsFellBack, seal
@@ -124,6 +127,7 @@ class Sealer:
         if kept is not None and (proven is None or proven.hash != kept.hash):
             # Nothing is signed on top of it: the platform's word stays with the chain that was.
             log.error("ledger_history_rewritten", height=kept.height)
+            await self._alarm(tenant, kept.height)
             return None
         if block is None or (kept is not None and kept.height == block.height):
             return None
@@ -131,6 +135,16 @@ class Sealer:
             return kept.created_at + HEAD_EVERY
         await self._sign(tenant, block)
         return None
+
+    async def _alarm(self, tenant: Tenant, height: int) -> None:
+        """Tell the platform first: what a database says that was tampered with need not reach anybody."""
+        message = f"Block {height} of the ledger is not the one that the platform has signed."
+        async with self._services.owner.transaction() as session:
+            await raise_platform_alert(
+                session, AlertKind.HISTORY_REWRITTEN, "ledger", message, tenant_id=tenant.id
+            )
+        async with tenant.transaction() as theirs:
+            await raise_alert(theirs, AlertKind.HISTORY_REWRITTEN, "ledger", message)
 
     async def _sign(self, tenant: Tenant, block: Block) -> None:
         head = Head(tenant.id, block.height, block.hash, block.total_count, block.sealed_at)

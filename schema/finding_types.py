@@ -40,6 +40,7 @@ api_enum(
         FindingKind.SALE_DUPLICATE: "A payment was credited twice.",
         FindingKind.SALE_UNFOUNDED: "A sale was posted without a successful payment.",
         FindingKind.REFUND_EXCESS: "More was refunded than the payment brought in.",
+        FindingKind.REFUND_WRONG: "A refund and what is posted for it: another amount, or only one of them.",
         FindingKind.PAYOUT_DUPLICATE: "One payout was taken from the store more than once.",
         FindingKind.HOLDING_TOTAL: "What lies at a place and whose it is.",
         FindingKind.HOLDINGS_MIXED: "Money moved between two places in the books alone.",

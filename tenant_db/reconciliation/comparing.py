@@ -17,19 +17,21 @@ from tenant_db.reconciliation.rules import OF_A_KIND_MAX, Discrepancy, FindingKi
 
 # The key is made of the payment's id, so each look-up is one on a unique index.
 _UNSOLD: Final = text("""
-SELECT payment.id, payment.amount_minor, payment.currency, sale.id AS transfer_id,
+SELECT payment.id, coalesce(payment.captured_minor, payment.amount_minor) AS amount_minor,
+    payment.currency, sale.id AS transfer_id,
     sale.amount_minor AS sold_minor, sale.destination_id, aside.id AS aside_id
 FROM payments AS payment
-JOIN unnest(CAST(:channel_ids AS uuid[]), CAST(:places AS text[])) AS channel (id, place)
-    ON channel.id = payment.channel_id
+JOIN unnest(CAST(:place_ids AS uuid[]), CAST(:places AS text[])) AS collecting (id, place)
+    ON collecting.id = coalesce(payment.channel_id, payment.provider_account_id)
 LEFT JOIN ledger_transfers AS sale ON sale.idempotency_key = 'sale:' || payment.id
 LEFT JOIN ledger_accounts AS account ON account.id = sale.destination_id
 LEFT JOIN ledger_transfers AS aside
     ON sale.id IS NULL AND aside.idempotency_key = 'sale-aside:' || payment.id
 WHERE payment.store_id = :store_id AND payment.status = 'succeeded'
-    AND (sale.id IS NULL OR sale.kind <> 'sale' OR sale.amount_minor <> payment.amount_minor
+    AND (sale.id IS NULL OR sale.kind <> 'sale'
+        OR sale.amount_minor <> coalesce(payment.captured_minor, payment.amount_minor)
         OR sale.currency <> payment.currency OR account.store_id IS DISTINCT FROM payment.store_id
-        OR account.holding IS DISTINCT FROM channel.place)
+        OR account.holding IS DISTINCT FROM collecting.place)
 ORDER BY payment.id LIMIT :most
 """)
 
@@ -39,7 +41,8 @@ FROM ledger_transfers AS sale
 JOIN ledger_accounts AS account ON account.id = sale.destination_id
 LEFT JOIN payments AS payment
     ON sale.idempotency_key = 'sale:' || payment.id AND payment.status = 'succeeded'
-WHERE sale.kind = 'sale' AND account.store_id = :store_id AND account.holding LIKE 'chan!_%' ESCAPE '!'
+WHERE sale.kind = 'sale' AND account.store_id = :store_id
+    AND (account.holding LIKE 'chan!_%' ESCAPE '!' OR account.holding LIKE 'pacc!_%' ESCAPE '!')
     AND payment.id IS NULL
     AND NOT EXISTS (SELECT FROM ledger_transfers AS undoing WHERE undoing.reverses_id = sale.id)
 ORDER BY sale.id LIMIT :most
@@ -67,6 +70,21 @@ HAVING refunds.refunded > coalesce(sum(sale.amount_minor), 0)
 ORDER BY refunds.reference LIMIT :most
 """)
 
+_MISBOOKED: Final = text("""
+SELECT refund.id, refund.payment_id, refund.amount_minor, refund.currency, refund.status,
+    moved.id AS transfer_id, moved.amount_minor AS moved_minor, moved.source_id
+FROM refunds AS refund
+LEFT JOIN ledger_transfers AS moved ON moved.id = refund.transfer_id
+    AND NOT EXISTS (SELECT FROM ledger_transfers AS undoing WHERE undoing.reverses_id = moved.id)
+WHERE refund.store_id = :store_id AND CASE refund.status
+    WHEN 'succeeded' THEN moved.id IS NULL OR moved.kind <> 'refund'
+        OR moved.amount_minor <> refund.amount_minor OR moved.currency <> refund.currency
+    -- What could not go back to its store has come back to suspense, by a transfer that undoes none.
+    WHEN 'reversed' THEN moved.id IS NOT NULL AND refund.reversal_id IS NULL
+    ELSE moved.id IS NOT NULL END
+ORDER BY refund.id LIMIT :most
+""")
+
 _PAID_TWICE: Final = text("""
 SELECT payout.reference, payout.currency, payout.source_id, sum(payout.amount_minor) AS paid,
     min(payout.amount_minor) AS wanted, max(payout.id::text)::uuid AS transfer_id
@@ -89,16 +107,24 @@ WHERE payment.id = ANY(CAST(:ids AS uuid[])) AND payment.status = 'succeeded'
 async def check_payments(session: TenantSession, scope: str, store_id: UUID) -> Observed:
     """Whether each paid payment of a store is in the books once, and nothing else is there as a sale."""
     asked: dict[str, Any] = {"store_id": store_id, "most": OF_A_KIND_MAX + 1}
-    channels = (await session.scalars(text("SELECT id FROM channels"))).all()
-    places = [outside(Kind.CHANNEL, channel_id) for channel_id in channels]
-    unsold = await session.execute(_UNSOLD, {**asked, "channel_ids": list(channels), "places": places})
+    unsold = await session.execute(_UNSOLD, {**asked, **await _places(session)})
     found = [_unsold(scope, row) for row in unsold]
     unfounded = (await session.execute(_UNFOUNDED, asked)).all()
     credited = await _credited(session, unfounded)
     found += [_unfounded(scope, row, credited) for row in unfounded]
     found += [_refunded(scope, row) for row in await session.execute(_GIVEN_BACK, asked)]
+    found += [_misbooked(scope, row) for row in await session.execute(_MISBOOKED, asked)]
     found += [_paid_twice(scope, row) for row in await session.execute(_PAID_TWICE, asked)]
     return Observed.of(found)
+
+
+async def _places(session: TenantSession) -> dict[str, list[Any]]:
+    """Where money can come in, by the id that a payment names it by."""
+    channels = (await session.scalars(text("SELECT id FROM channels"))).all()
+    accounts = (await session.scalars(text("SELECT id FROM provider_accounts"))).all()
+    places = [outside(Kind.CHANNEL, id_) for id_ in channels]
+    places += [outside(Kind.PROVIDER_ACCOUNT, id_) for id_ in accounts]
+    return {"place_ids": [*channels, *accounts], "places": places}
 
 
 def _unsold(scope: str, row: Row[*tuple[Any, ...]]) -> Discrepancy:
@@ -154,6 +180,20 @@ def _refunded(scope: str, row: Row[*tuple[Any, ...]]) -> Discrepancy:
         int(row.refunded),
         transfer_id=row.transfer_id,
         payment_id=_payment(row.reference),
+    )
+
+
+def _misbooked(scope: str, row: Row[*tuple[Any, ...]]) -> Discrepancy:
+    return Discrepancy(
+        FindingKind.REFUND_WRONG,
+        scope,
+        outside(Kind.REFUND, row.id),
+        () if row.source_id is None else (row.source_id,),
+        Currency(row.currency),
+        int(row.amount_minor) if row.status == "succeeded" else 0,
+        int(row.moved_minor or 0),
+        transfer_id=row.transfer_id,
+        payment_id=row.payment_id,
     )
 
 

@@ -9,9 +9,11 @@ import structlog
 from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from core.alerts import AlertKind
 from core.ids import Kind, new_id, outside
 from tenancy.metrics import FINDINGS
 from tenancy.sessions import TenantSession
+from tenant_db.alerts.raising import raise_alert
 from tenant_db.reconciliation.models import Finding, Reconciliation
 from tenant_db.reconciliation.rules import Discrepancy, FindingState, Observed
 
@@ -72,10 +74,10 @@ async def _renew(
             },
         )
     )
-    _tell(session, [each for fingerprint, each in seen.items() if fingerprint not in old])
+    await _tell(session, [each for fingerprint, each in seen.items() if fingerprint not in old])
 
 
-def _tell(session: TenantSession, new: Sequence[Discrepancy]) -> None:
+async def _tell(session: TenantSession, new: Sequence[Discrepancy]) -> None:
     """One alert for each kind, however many there are of it."""
     for kind, count in Counter(each.kind for each in new).items():
         first = next(each for each in new if each.kind is kind)
@@ -89,6 +91,9 @@ def _tell(session: TenantSession, new: Sequence[Discrepancy]) -> None:
             scope=first.scope,
             subject=first.subject,
         )
+        message = f"A check of the books found {count} of a kind, first of {first.subject}: {first.cause}"
+        details = {"finding": kind.value, "count": count, "scope": first.scope}
+        await raise_alert(session, AlertKind.BOOKS_DISAGREE, kind.value, message, details=details)
 
 
 def _values(each: Discrepancy, seen_by: Reconciliation, now: datetime) -> dict[str, Any]:

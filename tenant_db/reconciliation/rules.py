@@ -48,6 +48,7 @@ class FindingKind(StrEnum):
     SALE_DUPLICATE = "sale_duplicate"
     SALE_UNFOUNDED = "sale_unfounded"
     REFUND_EXCESS = "refund_excess"
+    REFUND_WRONG = "refund_wrong"
     PAYOUT_DUPLICATE = "payout_duplicate"
     HOLDING_TOTAL = "holding_total"
     HOLDINGS_MIXED = "holdings_mixed"
@@ -94,6 +95,10 @@ CAUSES: Final[Mapping[FindingKind, str]] = {
     FindingKind.REFUND_EXCESS: (
         "More was refunded than the payment brought in. Probably the refund was asked for twice, once here "
         "and once at the provider."
+    ),
+    FindingKind.REFUND_WRONG: (
+        "A refund and what was posted for it differ: another amount, nothing, or something although it was "
+        "not made. Compare it with what the provider shows, and correct the difference with an adjustment."
     ),
     FindingKind.PAYOUT_DUPLICATE: (
         "The same payout was taken from the store more than once. Ask the provider whether it was paid "

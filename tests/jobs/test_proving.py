@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from core.clock import utc_now
 from core.ids import new_id
@@ -13,6 +14,7 @@ from tenancy.context import Services
 from tenancy.heads import Head, sign_head
 from tenancy.sessions import Tenant
 from tenancy.tokens import TokenIssuer
+from tenant_db.alerts.models import Alert
 from tenant_db.ledger.errors import VerificationRunning
 from tenant_db.ledger.proof_models import LedgerVerification
 from tenant_db.ledger.verdicts import Break, Broken
@@ -78,6 +80,8 @@ async def test_the_broken_row_is_written_down(
     assert row.state == "broken"
     assert row.broken is not None
     assert Broken.from_json(row.broken) == Broken(Break.ENTRY_CHANGED, account_id=ledger.shop, sequence=3)
+    async with ledger.tenant.reading() as session:
+        assert await session.scalar(select(Alert.kind)) == "proof_broken"
 
 
 async def test_a_head_that_was_kept_long_ago_is_found_or_missed(

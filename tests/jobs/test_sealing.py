@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from core.tenant import TenantStatus
 from jobs.sealing import HEAD_EVERY, LEASE_S, Sealer
 from jobs.sweeping import Sweeper
+from owner_db.alerts.models import PlatformAlert
 from owner_db.proofs.models import LedgerHead
 from tenancy.context import Services
 from tenancy.engines import Tenants
@@ -16,6 +17,7 @@ from tenancy.heads import Head, key_id_of, open_head
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenancy.signals import SEAL_AFTER_S, SEALING, TELL_SEALER_EVERY_S
 from tenancy.tokens import TokenIssuer
+from tenant_db.alerts.models import Alert
 from tests.databases import PostgresServer
 from tests.jobs.conftest import FrailSignals, MovingClock, Registry
 from tests.proving import Proven, new_ledger
@@ -135,6 +137,11 @@ async def test_nothing_is_signed_on_top_of_a_history_that_was_rewritten(
 
     assert [block.total_count for block in await ledger.blocks()] == [1, 2]
     assert [kept.height for kept in await heads(owner)] == [1]
+    async with owner.reading() as session:
+        (alert,) = await session.scalars(select(PlatformAlert))
+    assert (alert.kind, alert.tenant_id) == ("history_rewritten", ledger.tenant.id)
+    async with ledger.tenant.reading() as session:
+        assert await session.scalar(select(Alert.kind)) == "history_rewritten"
 
 
 async def test_a_tenant_whose_sealer_died_comes_again(

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from core.clock import utc_now
 from core.currency import Currency
@@ -11,6 +11,7 @@ from core.errors import NotFound
 from core.ids import Kind, new_id, outside
 from core.money import Money
 from tenancy.sessions import Tenant
+from tenant_db.alerts.models import Alert
 from tenant_db.ledger.accounts import Holding, available, holding, open_accounts
 from tenant_db.ledger.posting import NewTransfer, post
 from tenant_db.ledger.rules import TransferKind
@@ -88,7 +89,11 @@ async def test_each_change_behind_the_ledger_s_back_is_found(
 async def test_only_what_is_broken_is_named(tenant: Tenant, shop: Shop, postgres: PostgresServer) -> None:
     await tamper(postgres, tenant, CHANGED["hold_total"])
     await check(tenant, shop.store_id)
+    await check(tenant, shop.store_id)
     assert await kinds_of(tenant) == ["hold_total"]
+    async with tenant.reading() as session:
+        (alert,) = await session.scalars(select(Alert))
+    assert (alert.kind, alert.subject, alert.count) == ("books_disagree", "hold_total", 1)
 
 
 async def test_a_lost_entry_is_one_gap_and_the_transfer_that_lacks_it(

@@ -9,9 +9,12 @@ from core.money import Money
 from tenancy.sessions import Tenant
 from tenant_db.ledger.reversing import reverse
 from tenant_db.ledger.rules import TransferKind
+from tenant_db.refunds.models import Refund
+from tenant_db.refunds.rules import Done
 from tests.databases import PostgresServer
 from tests.factories.payments import AMOUNT, Shop, books, make_shop
 from tests.factories.reconciliation import check, findings_of, kinds_of, move, pay, tamper
+from tests.factories.refunds import request, send, tell
 
 STORE = "code LIKE 'store:%'"
 
@@ -99,6 +102,32 @@ async def test_a_sale_without_a_payment_is_found(tenant: Tenant, shop: Shop) -> 
     await check(tenant, shop.store_id)
 
     assert await kinds_of(tenant) == ["sale_unfounded", "sale_unfounded"]
+
+
+async def test_a_refund_that_is_not_booked_as_it_was_made_is_found(tenant: Tenant, shop: Shop) -> None:
+    payment = await pay(tenant, shop, "TKX0000003")
+    refunds = [await request(tenant, payment.id, 100) for _ in range(3)]
+    for number, refund in enumerate(refunds[:2]):
+        await send(tenant, refund.id)
+        await tell(tenant, refund.id, Done(f"re_{number}", refund.amount))
+    await check(tenant, shop.store_id)
+    assert await kinds_of(tenant) == []
+    async with tenant.transaction() as session:
+        lost, unmade = [await session.get_one(Refund, refund.id) for refund in refunds[:2]]
+        lost.transfer_id = None
+        unmade.status = "pending"
+
+    await check(tenant, shop.store_id)
+
+    found = {finding.subject: finding for finding in await findings_of(tenant)}
+    assert {finding.kind for finding in found.values()} == {"refund_wrong"}
+    differences = {
+        subject: finding.difference.minor for subject, finding in found.items() if finding.difference
+    }
+    assert differences == {
+        outside(Kind.REFUND, refunds[0].id): -100,
+        outside(Kind.REFUND, refunds[1].id): 100,
+    }
 
 
 async def test_more_refunded_than_paid_is_found(tenant: Tenant, shop: Shop) -> None:

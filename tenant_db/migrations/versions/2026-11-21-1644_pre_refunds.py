@@ -15,6 +15,7 @@ def upgrade() -> None:
     _refund_events()
     _disputes()
     _reviews()
+    _findings()
     for table in ("alerts", "refunds", "disputes", "reviews"):
         op.execute(f"GRANT SELECT, INSERT, UPDATE ON {table} TO hazina_tenant")
     op.execute("GRANT SELECT, INSERT ON refund_events TO hazina_tenant")
@@ -225,4 +226,19 @@ def _reviews() -> None:
     op.execute("CREATE INDEX ix_reviews_state ON reviews (state, created_at, id)")
     op.execute(
         "CREATE UNIQUE INDEX uq_reviews_open ON reviews (subject_kind, subject_id) WHERE state = 'open'"
+    )
+
+
+def _findings() -> None:
+    """One more kind: a refund and what is posted for it."""
+    op.execute(
+        """
+        ALTER TABLE findings
+            DROP CONSTRAINT ck_findings_kind_known,
+            ADD CONSTRAINT ck_findings_kind_known CHECK (kind IN (
+                'account_balance', 'entry_gap', 'running_balance', 'entry_mismatch', 'hold_total',
+                'sale_missing', 'sale_set_aside', 'sale_wrong', 'sale_duplicate', 'sale_unfounded',
+                'refund_excess', 'refund_wrong', 'payout_duplicate', 'holding_total',
+                'holdings_mixed', 'books_unbalanced'))
+        """
     )
