@@ -17,6 +17,7 @@ from tenant_db.payments.machine import ENDED, SUCCEEDED
 from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import Cause
+from tenant_db.reviews.rules import ReviewCause
 
 CANCELLED_PART_PAID: str = "Its order was cancelled when only a part was paid: refund it."
 EXPIRED_PART_PAID: str = "Its order has expired when only a part was paid: refund it."
@@ -40,7 +41,7 @@ async def cancel_order(session: TenantSession, order_id: UUID, now: datetime) ->
     order.ended_at = now
     order.advance(CANCELLED)
     for payment in parts:
-        flag(session, payment, CANCELLED_PART_PAID, Cause.API)
+        flag(session, payment, CANCELLED_PART_PAID, Cause.API, ReviewCause.DOUBLE_PAYMENT)
     tell(session, order)
     return order
 
@@ -64,7 +65,7 @@ async def expire_order(session: TenantSession, order_id: UUID, now: datetime) ->
     order.ended_at = now
     order.advance(EXPIRED)
     for payment in parts:
-        flag(session, payment, EXPIRED_PART_PAID, Cause.JOB)
+        flag(session, payment, EXPIRED_PART_PAID, Cause.JOB, ReviewCause.DOUBLE_PAYMENT)
     tell(session, order)
     return None
 

@@ -18,6 +18,7 @@ from tenant_db.orders.telling import tell_of
 from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import Cause
+from tenant_db.reviews.rules import ReviewCause
 
 PAID_TWICE: Final = "Another payment for the same order has succeeded: refund one."
 OVERPAID: Final = "It brought more than was due for its order: refund the rest."
@@ -102,12 +103,18 @@ async def note_paid(session: TenantSession, payment: Payment, cause: Cause, now:
     note = _refundable(standing, brought.minor)
     if note is None:
         return Reception.TAKEN
-    flag(session, payment, note, cause)
+    about = ReviewCause.MISMATCH if note == OTHER_CURRENCY else ReviewCause.DOUBLE_PAYMENT
+    flag(session, payment, note, cause, about)
     return Reception.FLAGGED
 
 
-async def note_refunded(session: TenantSession, order_id: UUID, refunded: Money) -> None:
-    """Count what went back for good of one of the order's payments; negative where a refund failed later."""
+async def note_refunded(session: TenantSession, order_id: UUID | None, refunded: Money) -> None:
+    """Count what went back for good of one of an order's payments; negative where a refund failed later.
+
+    None is a payment of no order: nothing is done.
+    """
+    if order_id is None:
+        return
     await session.execute(
         update(Order)
         .where(Order.id == order_id, Order.currency == refunded.currency)

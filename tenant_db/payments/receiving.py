@@ -11,7 +11,7 @@ from tenancy.sessions import TenantSession
 from tenant_db.channels.machine import ChannelKind
 from tenant_db.channels.mapping import accounts_of, best_fit
 from tenant_db.channels.models import Channel
-from tenant_db.orders.matching import open_order_by_reference
+from tenant_db.orders.matching import order_typed
 from tenant_db.payments.ending import succeed
 from tenant_db.payments.models import Payment, PaymentEvent
 from tenant_db.payments.rules import MPESA, Cause, make_reference
@@ -34,11 +34,11 @@ class Owner:
 async def owner_of(session: TenantSession, channel: Channel, account: str, amount: Money) -> Owner | None:
     """Whose money was typed to an account of a channel; None where nobody can say.
 
-    An open order of that reference first, then the channel's account mapping. What is paid to a till,
-    where nothing is typed, is its store's.
+    An order of that reference first, wherever it stands: what it does not wait for shows as overpaid.
+    Then the channel's account mapping. What is paid to a till, where nothing is typed, is its store's.
     """
-    order = await open_order_by_reference(session, account, amount)
-    if order is not None:
+    order = await order_typed(session, account)
+    if order is not None and order.currency is amount.currency:
         return Owner(order.store_id, f"{DESCRIPTION} for {order.reference}"[:100], order.reference)
     entry = best_fit(await accounts_of(session, channel.id), account)
     if entry is not None:

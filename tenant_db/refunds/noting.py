@@ -11,6 +11,7 @@ from core.ids import Kind, new_id, outside
 from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
+from tenant_db.orders.paying import note_refunded
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.machine import SUCCEEDED
 from tenant_db.payments.models import Payment
@@ -102,6 +103,7 @@ async def _write(session: TenantSession, payment: Payment, noted: NotedRefund, n
             details={"unasked": 1},
         )
     )
+    await note_refunded(session, payment.order_id, refund.amount)
     tell(session, refund)
     tell_end(session, refund)
     if is_excess:

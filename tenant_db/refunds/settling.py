@@ -9,6 +9,7 @@ from core.alerts import AlertKind
 from core.ids import Kind, outside
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
+from tenant_db.orders.paying import note_refunded
 from tenant_db.refunds.booking import bring_back, let_go, take, take_unasked
 from tenant_db.refunds.locking import Locked, lock_refund
 from tenant_db.refunds.machine import (
@@ -86,6 +87,7 @@ async def _done(
         refund.settled_at = now
         trouble = await take_unasked(session, locked.payment, refund)
         step(session, refund, SUCCEEDED, cause, late=1)
+        await note_refunded(session, locked.payment.order_id, refund.amount)
         if trouble is not None:
             await _contradict(session, refund, trouble)
     elif refund.state in UNDER_WAY:
@@ -94,6 +96,7 @@ async def _done(
         refund.attention = None
         refund.settled_at = now
         step(session, refund, SUCCEEDED, cause)
+        await note_refunded(session, locked.payment.order_id, refund.amount)
         await overtake(session, ReviewSubject.REFUND, refund.id, now)
 
 
@@ -110,6 +113,7 @@ async def _not_done(
     if refund.state is SUCCEEDED:
         trouble = await bring_back(session, locked.payment, refund)
         step(session, refund, REVERSED, cause, code=told.code)
+        await note_refunded(session, locked.payment.order_id, -refund.amount)
     else:
         await let_go(session, refund, now)
         step(session, refund, FAILED, cause, code=told.code)

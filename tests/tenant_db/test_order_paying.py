@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event, select
@@ -21,7 +22,6 @@ from tenant_db.orders.paying import (
     OVERPAID,
     PAID_LATE,
     PAID_TWICE,
-    note_refunded,
 )
 from tenant_db.orders.rules import Sums
 from tenant_db.payments import submitting
@@ -29,9 +29,12 @@ from tenant_db.payments.ending import succeed
 from tenant_db.payments.errors import OrderAlreadyPaid, PaymentInProgress
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Cause
+from tenant_db.refunds.rules import Done, NotDone
+from tests.factories import refunds
 from tests.factories.orders import attempt, make_order, read_order, settle
 from tests.factories.payments import AMOUNT, Shop, books, initiate, make_shop, pend, read
 from tests.factories.stores import make_store
+from tests.factories.telling import confirm, told_of
 from tests.racing import race
 
 DAY = timedelta(days=1)
@@ -209,20 +212,45 @@ async def test_money_of_another_currency_is_not_counted_but_flagged(tenant: Tena
 async def test_refunds_are_counted_and_can_fail_later(tenant: Tenant) -> None:
     shop = await make_shop(tenant)
     order = await make_order(tenant, shop)
-    await settle(tenant, await attempt(tenant, shop, order), "TKX0000001")
+    payment = await attempt(tenant, shop, order)
+    await settle(tenant, payment, "TKX0000001")
     shown = []
 
-    for minor in (50_000, 100_000, -100_000, -100_000):
-        async with tenant.transaction() as session:
-            await note_refunded(session, order.id, kes(minor))
+    async def refund(minor: int) -> UUID:
+        asked = await refunds.request(tenant, payment.id, minor)
+        await refunds.send(tenant, asked.id)
+        await refunds.tell(tenant, asked.id, Done(f"re_{minor}", kes(minor)))
+        return asked.id
+
+    async def see() -> None:
         shown.append((await read_order(tenant, order.id)).sums.refund_status)
+
+    await refund(50_000)
+    await see()
+    second = await refund(100_000)
+    await see()
+    await refunds.tell(tenant, second, NotDone("closed", "The account is closed.", "re_100000"))
+    await see()
 
     assert shown == [
         OrderRefundStatus.PARTIALLY_REFUNDED,
         OrderRefundStatus.REFUNDED,
         OrderRefundStatus.PARTIALLY_REFUNDED,
-        OrderRefundStatus.NONE,
     ]
+
+
+async def test_money_typed_to_an_order_that_is_paid_is_the_store_s_and_flagged(tenant: Tenant) -> None:
+    shop = await make_shop(tenant)
+    order = await make_order(tenant, shop, reference="INV7")
+    await confirm(tenant, told_of(shop, account="inv7"))
+
+    again = await confirm(tenant, told_of(shop, account=" INV7", receipt="TKX0000002"))
+
+    assert again.payment_id is not None
+    second = await read(tenant, again.payment_id)
+    assert (second.order_id, second.review_note) == (order.id, PAID_TWICE)
+    assert (await read_order(tenant, order.id)).sums.overpaid == AMOUNT
+    assert (await books(tenant, shop)).suspense == 0
 
 
 @pytest.mark.parametrize(
