@@ -16,11 +16,12 @@ from integrations.registry import integration_for
 from integrations.webhooks import DisputeTold, PaymentTold, ProviderEvent, RefundTold
 from jobs.disputes import dispute_told
 from jobs.payment_asking import ASK_PAUSE_MAX_S
-from jobs.payment_calls import called, nothing, record
+from jobs.payment_calls import QUEUE, called, nothing, record
 from jobs.payment_words import as_answer, asked_of
 from jobs.providers import Providers, Route
 from jobs.refunds import refund_told
 from jobs.work import Done, Later, Result, Work, backoff
+from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
 from tenant_db.credentials.models import ProviderAccount
@@ -37,6 +38,8 @@ WAIT_FIRST_S: Final = 0.25
 WAIT_MAX_S: Final = 10.0
 ASKED_MAX: Final = 6
 """Questions about one webhook while the provider does not stand by it yet; then the ladder asks on."""
+FEE_AFTER_S: Final = 60.0
+"""A provider books its fee a moment after the payment."""
 WAITING: Final = "our own request is still being answered"
 
 log = structlog.get_logger()
@@ -147,7 +150,7 @@ async def _settle(work: Work, heard: Heard, answered: Told | None, inbox_id: UUI
         if inbox_id is not None and message is None:
             return Settled(Verdict.UNCHANGED)
         settled = await settle_by_webhook(session, heard, work.services.clock(), answered)
-        if message is not None or settled.verdict is Verdict.QUARANTINED:
+        if message is not None or settled.verdict is Verdict.QUARANTINED or settled.is_worth_asking:
             await _marked(session, message, settled, heard.account_id, work)
     return settled
 
@@ -172,3 +175,6 @@ async def _marked(
         await raise_alert(session, AlertKind.MESSAGE_QUARANTINED, subject, settled.note)
     elif message is not None and settled.verdict in {Verdict.SETTLED, Verdict.UNCHANGED}:
         close(message, now)
+    if settled.is_worth_asking and settled.payment_id is not None:
+        id_ = str(settled.payment_id)
+        announce(session, "ask_payment", queue=QUEUE, after_s=FEE_AFTER_S, payment_id=id_)

@@ -8,6 +8,7 @@ import structlog
 from jobs.payment_asking import ASK_PAUSE_MAX_S, ask_payment, poll_payment
 from jobs.payment_calls import QUEUE, record
 from jobs.payment_sending import submit_payment
+from jobs.payment_steps import cancel_payment, capture_payment, confirm_payment
 from jobs.payment_words import as_told, asked_of
 from jobs.providers import Providers
 from jobs.work import Handler, Result, Work
@@ -43,4 +44,7 @@ def payment_handlers(providers: Providers) -> list[Handler]:
         Handler("submit_payment", bound(submit_payment), attempts_max=SUBMIT_ATTEMPTS_MAX),
         Handler("poll_payment", bound(poll_payment), attempts_max=POLL_ATTEMPTS_MAX),
         Handler("ask_payment", bound(ask_payment), attempts_max=ASK_ATTEMPTS_MAX),
+        Handler("confirm_payment", bound(confirm_payment)),
+        Handler("capture_payment", bound(capture_payment), attempts_max=ASK_ATTEMPTS_MAX),
+        Handler("cancel_payment", bound(cancel_payment), attempts_max=ASK_ATTEMPTS_MAX),
     ]

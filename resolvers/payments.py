@@ -1,7 +1,8 @@
 """Payments: reading them, asking for one, taking one back."""
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -12,6 +13,7 @@ from core.currency import Currency
 from core.ids import Kind, outside
 from core.pages import Page, PageRequest
 from resolvers.idempotency import once, run_once
+from resolvers.offers import offers_of
 from resolvers.prompts import spare_the_phone
 from tenancy.acts import Act, Job, record_act
 from tenancy.audit import acting, record_audit
@@ -21,10 +23,13 @@ from tenancy.roles import Scope
 from tenancy.sessions import TenantSession
 from tenant_db.channels.machine import Environment
 from tenant_db.payments import cancelling, initiating
+from tenant_db.payments.errors import NobodyCollects
 from tenant_db.payments.initiating import NewPayment
 from tenant_db.payments.initiating_at_once import find_place, write_payment
 from tenant_db.payments.machine import PaymentStatus
 from tenant_db.payments.models import Payment
+from tenant_db.payments.rerouting import needs, route
+from tenant_db.routing.rules import Wanted
 
 PAYMENTS_QUEUE: Final = "payments"
 
@@ -38,13 +43,20 @@ class PaymentView(NamedTuple):
     environment: Environment
     amount_minor: int
     currency: Currency
-    phone: str
+    authorized_minor: int | None
+    captured_minor: int | None
+    fee_minor: int | None
+    next_action: Mapping[str, Any] | None
+    phone: str | None
     reference: str
     order_reference: str | None
     description: str
     store_id: UUID
-    channel_id: UUID
+    channel_id: UUID | None
     provider: str
+    provider_account_id: UUID
+    method: str
+    capture_mode: str
     sub_status: str | None
     failure_code: str | None
     failure_message: str | None
@@ -98,21 +110,24 @@ async def payment(context: TenantContext, id: UUID) -> PaymentView | None:
 async def initiate_payment(context: TenantContext, new: NewPayment, idempotency_key: str) -> PaymentView:
     """Write the payment and leave the provider to a job; nothing outside is called here.
 
-    Needs payments:write.
+    With neither a channel nor a provider account, routing chooses one. Needs payments:write.
 
     Raises:
         IdempotencyKeyReused, IdempotencyInProgress: as `run_once`.
         RateLimited: the phone has had enough prompts.
+        NobodyCollects: routing finds no account.
         DomainError: whatever `initiating.initiate_payment` refuses.
     """
     context.require(Scope.PAYMENTS_WRITE)
     wanted = once(context, "initiate_payment", idempotency_key, input=_input(new), ids={"payment": new.id})
+    new = replace(new, offers=await offers_of(context.services))
 
     async def effect(session: TenantSession) -> PaymentView:
-        made = await initiating.initiate_payment(session, new, context.services.clock())
+        placed = await _placed(context, session, new)
+        made = await initiating.initiate_payment(session, placed, context.services.clock())
         # Counted once nothing else can refuse it; a refusal here undoes the rest.
-        await spare_the_phone(context.services, context.tenant.id, new, wanted)
-        await record_act(session, *_act_and_job(context, new))
+        await spare_the_phone(context.services, context.tenant.id, placed, wanted)
+        await record_act(session, *_act_and_job(context, placed))
         return PaymentView.of(made)
 
     done = await _initiate_at_once(context, new, wanted)
@@ -121,16 +136,28 @@ async def initiate_payment(context: TenantContext, new: NewPayment, idempotency_
     return await run_once(context.tenant.transaction, wanted, effect, _reload)
 
 
+async def _placed(context: TenantContext, session: TenantSession, new: NewPayment) -> NewPayment:
+    """Raises NobodyCollects."""
+    if new.channel_id is not None or new.provider_account_id is not None:
+        return new
+    wanted = Wanted(new.amount, new.method, new.store_id, needs=needs(new.capture))
+    chosen = (await route(session, wanted, new.offers, context.services.circuits)).chosen
+    if chosen is None:
+        raise NobodyCollects
+    return replace(new, provider_account_id=chosen.account_id, routed_by_us=True)
+
+
 async def cancel_payment(context: TenantContext, id: UUID) -> PaymentView:
-    """Take back a payment that was not sent to the provider yet. Needs payments:write.
+    """Take back a payment: at once, or by a job where it was sent. Needs payments:write.
 
     Raises:
         NotFound: no such payment.
-        PaymentAlreadySent: the payer may have been asked by now.
+        PaymentAlreadySent: the payer may have been asked by now, and its provider can't be told.
     """
     context.require(Scope.PAYMENTS_WRITE)
+    offers = await offers_of(context.services)
     async with context.tenant.transaction() as session:
-        cancelled = await cancelling.cancel_payment(session, id, context.services.clock())
+        cancelled = await cancelling.cancel_payment(session, id, context.services.clock(), offers)
         subject = outside(Kind.PAYMENT, id)
         record_audit(session, acting(context), "cancel_payment", subject=subject)
     return PaymentView.of(cancelled)
@@ -200,7 +227,7 @@ def _conditions(request: PageRequest, only: PaymentFilter) -> tuple[list[str], l
 
 _COLUMNS: Final = ", ".join(
     # Text becomes an int at a tenth of what NUMERIC costs by way of Decimal.
-    "amount_minor::text" if name == "amount_minor" else name
+    f"{name}::text" if name.endswith("_minor") else name
     for name in PaymentView._fields
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM payments"  # noqa: S608 - constant names
@@ -211,6 +238,7 @@ _CURRENCIES: Final = {currency.value: currency for currency in Currency}
 
 def _view(row: Iterable[Any]) -> PaymentView:
     id_, created_at, status, environment, amount_minor, currency, *rest = row
+    authorized, captured, fee, action, *rest = rest
     return PaymentView(
         id_,
         created_at,
@@ -218,5 +246,9 @@ def _view(row: Iterable[Any]) -> PaymentView:
         _ENVIRONMENTS[environment],
         int(amount_minor),
         _CURRENCIES[currency],
+        None if authorized is None else int(authorized),
+        None if captured is None else int(captured),
+        None if fee is None else int(fee),
+        None if action is None else json.loads(action),
         *rest,
     )

@@ -23,7 +23,7 @@ from schema.errors import (
     RateLimitedError,
 )
 from schema.order_types import AmountNotDueError, OrderNotOpenError
-from schema.payment_types import (
+from schema.payment_refusals import (
     AmountNotWholeError,
     AmountOutOfRangeError,
     ChannelNotActiveError,

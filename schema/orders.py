@@ -23,7 +23,9 @@ from schema.errors import (
     NotFoundError,
 )
 from schema.order_types import Order, OrderNotOpenError, OrderReferenceTakenError
-from schema.payment_types import StoreClosedError
+from schema.payment_refusals import (
+    StoreClosedError,
+)
 from schema.scalars import BigInt, MoneyInput
 from tenancy.context import TenantContext
 from tenant_db.orders.creating import NewOrder

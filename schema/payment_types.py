@@ -9,37 +9,36 @@ from uuid import UUID
 import strawberry
 from strawberry.types import Info
 
+from core.collecting import CaptureMode, Method
 from core.currency import Currency
 from core.ids import Kind, inside, outside
 from core.money import Money as CoreMoney
 from resolvers.payments import PaymentView
 from resolvers.refunds import GivenBack
 from schema.channel_types import Channel, shown_channel, shown_store
+from schema.collecting import NextAction
 from schema.connections import Node
-from schema.errors import Error, Refusal
 from schema.refund_types import Refund, given_back_loader
 from schema.scalars import Money, api_enum
 from schema.stores import Store
 from tenancy.context import TenantContext
 from tenant_db.channels.machine import Environment
 from tenant_db.disputes.rules import DisputeState
-from tenant_db.payments.errors import (
-    AmountNotWhole,
-    AmountOutOfRange,
-    ChannelNotActive,
-    OrderAlreadyPaid,
-    PaymentAlreadySent,
-    PaymentInProgress,
-    PhoneNotServed,
-    StoreClosed,
-    TextNotUsable,
-    WrongCurrency,
-)
 from tenant_db.payments.machine import PaymentStatus
+from tenant_db.payments.models import shown_action
 from tenant_db.refunds.rules import RefundState
 
 NAMES_KEPT_MAX: Final = 4_096
 
+api_enum(
+    CaptureMode,
+    "CaptureMode",
+    "When authorised money is taken.",
+    {
+        CaptureMode.AUTOMATIC: "At once.",
+        CaptureMode.MANUAL: "When you ask for it, within the days the provider keeps the promise.",
+    },
+)
 api_enum(
     PaymentStatus,
     "PaymentStatus",
@@ -58,83 +57,6 @@ api_enum(
 )
 
 
-@strawberry.type(description="The channel can't take payments now.")
-class ChannelNotActiveError(Error):
-    status: str = strawberry.field(description="Where the channel is in its set-up, in lower case.")
-
-
-@strawberry.type(description="The store is closed.")
-class StoreClosedError(Error):
-    pass
-
-
-@strawberry.type(description="The channel collects another currency.")
-class WrongCurrencyError(Error):
-    expected: Currency = strawberry.field(description="What the channel collects.")
-    got: Currency = strawberry.field(description="What you sent.")
-
-
-@strawberry.type(description="The provider takes whole units of this currency only.")
-class AmountNotWholeError(Error):
-    currency: Currency = strawberry.field(description="The currency.")
-
-
-@strawberry.type(description="The amount is below or above what the provider takes at once.")
-class AmountOutOfRangeError(Error):
-    least: Money = strawberry.field(description="The least that one payment may be.")
-    most: Money | None = strawberry.field(description="The most; null if there is no limit.")
-
-
-@strawberry.type(description="The phone is no number of the provider's network.")
-class PhoneNotServedError(Error):
-    pass
-
-
-@strawberry.type(description="A text is empty, too long, or has characters that can't be shown.")
-class TextNotUsableError(Error):
-    field: str = strawberry.field(description="Which input field.")
-    characters_max: int = strawberry.field(description="How many characters it may have.")
-
-
-@strawberry.type(description="Another attempt for the same order may still be paid.")
-class PaymentInProgressError(Error):
-    payment_id: strawberry.ID = strawberry.field(description="That payment.")
-
-
-@strawberry.type(description="An attempt for this order has succeeded.")
-class OrderAlreadyPaidError(Error):
-    payment_id: strawberry.ID = strawberry.field(description="That payment.")
-
-
-@strawberry.type(description="The payer may have been asked by now, so it can't be cancelled.")
-class PaymentAlreadySentError(Error):
-    status: str = strawberry.field(description="Where the payment stands, in lower case.")
-
-
-class OutOfRangeRefusal(Refusal[AmountOutOfRange, AmountOutOfRangeError]):
-    """Shows the limits as the API's Money."""
-
-    def told(self, refusal: AmountOutOfRange) -> AmountOutOfRangeError:
-        shown = super().told(refusal)
-        shown.least = Money.of(refusal.least)
-        shown.most = None if refusal.most is None else Money.of(refusal.most)
-        return shown
-
-
-REFUSALS = (
-    Refusal(ChannelNotActive, ChannelNotActiveError),
-    Refusal(StoreClosed, StoreClosedError),
-    Refusal(WrongCurrency, WrongCurrencyError),
-    Refusal(AmountNotWhole, AmountNotWholeError),
-    OutOfRangeRefusal(AmountOutOfRange, AmountOutOfRangeError),
-    Refusal(PhoneNotServed, PhoneNotServedError),
-    Refusal(TextNotUsable, TextNotUsableError),
-    Refusal(PaymentInProgress, PaymentInProgressError),
-    Refusal(OrderAlreadyPaid, OrderAlreadyPaidError),
-    Refusal(PaymentAlreadySent, PaymentAlreadySentError),
-)
-
-
 # The rows of a page name the same few stores and channels again and again.
 @lru_cache(maxsize=NAMES_KEPT_MAX)
 def _store_shown(id: UUID) -> strawberry.ID:
@@ -144,6 +66,11 @@ def _store_shown(id: UUID) -> strawberry.ID:
 @lru_cache(maxsize=NAMES_KEPT_MAX)
 def _channel_shown(id: UUID) -> strawberry.ID:
     return strawberry.ID(outside(Kind.CHANNEL, id))
+
+
+@lru_cache(maxsize=NAMES_KEPT_MAX)
+def _account_shown(id: UUID) -> strawberry.ID:
+    return strawberry.ID(outside(Kind.PROVIDER_ACCOUNT, id))
 
 
 class _Amount:
@@ -160,6 +87,14 @@ class _Amount:
         return CoreMoney(self.amount_minor, self.currency).amount
 
 
+def _amount(minor: int | None, currency: Currency) -> Money | None:
+    return None if minor is None else cast("Money", _Amount(minor, currency))
+
+
+_METHODS: Final = {method.value: method for method in Method}
+_CAPTURES: Final = {mode.value: mode for mode in CaptureMode}
+
+
 @strawberry.type(description="One attempt to collect one amount for one order.")
 class Payment(Node):
     status: PaymentStatus = strawberry.field(description="Where it stands.")
@@ -167,14 +102,31 @@ class Payment(Node):
         description="The provider's own step, such as `stk_initiated`; for display and support only."
     )
     amount: Money = strawberry.field(description="What is to be paid.")
-    phone: str = strawberry.field(description="Who is asked to pay, in E.164.")
+    authorized_amount: Money | None = strawberry.field(
+        description="What the payer's bank has promised; null where money is taken at once."
+    )
+    captured_amount: Money | None = strawberry.field(
+        description="What is to be taken, or was, of the promise: the store is credited with this."
+    )
+    fee: Money | None = strawberry.field(
+        description="What the provider kept. Null until it is told, and where it does not tell."
+    )
+    method: Method = strawberry.field(description="How the payer pays.")
+    capture_mode: CaptureMode = strawberry.field(description="When authorised money is taken.")
+    next_action: NextAction | None = strawberry.field(
+        description="What the payer has to do now; null where there is nothing, or it has ended."
+    )
+    phone: str | None = strawberry.field(
+        description="Who is asked to pay, in E.164; null where no phone is asked."
+    )
     reference: str = strawberry.field(description="What the payer sees: 12 letters and digits.")
     order_reference: str | None = strawberry.field(description="Your own name of the order.")
     description: str = strawberry.field(description="What it is for.")
-    provider: str = strawberry.field(description="Who collects: `mpesa`.")
+    provider: str = strawberry.field(description="Who collects: `mpesa`, `stripe`.")
     environment: Environment = strawberry.field(description="Whether real money moves.")
     failure_code: str | None = strawberry.field(
-        description="Why it failed, such as `insufficient_funds` or `wrong_pin`; null if it did not."
+        description="Why it failed, such as `insufficient_funds` or `wrong_pin`, or why the payer's last "
+        "try did, while it is still open; null if none did."
     )
     failure_message: str | None = strawberry.field(description="The same for people.")
     receipt: str | None = strawberry.field(
@@ -192,16 +144,23 @@ class Payment(Node):
     submitted_at: datetime | None = strawberry.field(description="When it was sent to the provider.")
     settled_at: datetime | None = strawberry.field(description="When it ended.")
     store_id: strawberry.ID = strawberry.field(description="Whose balance grows.")
-    channel_id: strawberry.ID = strawberry.field(description="Which channel collects.")
+    channel_id: strawberry.ID | None = strawberry.field(
+        description="Which channel collects; null where a provider account collects without one."
+    )
+    provider_account_id: strawberry.ID = strawberry.field(description="Which provider account collects.")
     _store_id: strawberry.Private[UUID]
-    _channel_id: strawberry.Private[UUID]
+    _channel_id: strawberry.Private[UUID | None]
 
     @strawberry.field(description="The store of `storeId`; null without the scope stores:read.")
     async def store(self, info: Info[TenantContext, None]) -> Store | None:
         return await shown_store(info.context, self._store_id)
 
-    @strawberry.field(description="The channel of `channelId`; null without the scope channels:read.")
+    @strawberry.field(
+        description="The channel of `channelId`; null where there is none, and without channels:read."
+    )
     async def channel(self, info: Info[TenantContext, None]) -> Channel | None:
+        if self._channel_id is None:
+            return None
         return await shown_channel(info.context, self._channel_id)
 
     @strawberry.field(description="What was given back, or is on its way, the oldest first.")
@@ -232,6 +191,12 @@ class Payment(Node):
             status=view.status,
             sub_status=view.sub_status,
             amount=cast("Money", _Amount(view.amount_minor, view.currency)),
+            authorized_amount=_amount(view.authorized_minor, view.currency),
+            captured_amount=_amount(view.captured_minor, view.currency),
+            fee=_amount(view.fee_minor, view.currency),
+            method=_METHODS[view.method],
+            capture_mode=_CAPTURES[view.capture_mode],
+            next_action=None if view.next_action is None else NextAction.of(shown_action(view.next_action)),
             phone=view.phone,
             reference=view.reference,
             order_reference=view.order_reference,
@@ -249,7 +214,8 @@ class Payment(Node):
             submitted_at=view.submitted_at,
             settled_at=view.settled_at,
             store_id=_store_shown(view.store_id),
-            channel_id=_channel_shown(view.channel_id),
+            channel_id=None if view.channel_id is None else _channel_shown(view.channel_id),
+            provider_account_id=_account_shown(view.provider_account_id),
             _store_id=view.store_id,
             _channel_id=view.channel_id,
         )

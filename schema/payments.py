@@ -8,6 +8,8 @@ from uuid import UUID
 import strawberry
 from strawberry.types import Info
 
+from core.collecting import CaptureMode, Method
+from core.errors import InvalidInput
 from core.ids import Kind, inside
 from core.phone import Phone
 from resolvers import payments, payments_feed
@@ -22,12 +24,14 @@ from schema.errors import (
     RateLimitedError,
 )
 from schema.order_types import AmountNotDueError, OrderNotOpenError
-from schema.payment_types import (
+from schema.payment_refusals import (
+    AccountNotEnabledError,
     AmountNotWholeError,
     AmountOutOfRangeError,
     ChannelNotActiveError,
+    MethodNotOfferedError,
+    NobodyCollectsError,
     OrderAlreadyPaidError,
-    Payment,
     PaymentAlreadySentError,
     PaymentInProgressError,
     PhoneNotServedError,
@@ -35,6 +39,7 @@ from schema.payment_types import (
     TextNotUsableError,
     WrongCurrencyError,
 )
+from schema.payment_types import Payment
 from schema.scalars import MoneyInput
 from tenancy.context import TenantContext
 from tenant_db.payments.initiating import NewPayment
@@ -46,12 +51,32 @@ class InitiatePaymentInput:
     idempotency_key: str = strawberry.field(
         description="Your own unique name of this request, such as a UUID. Repeat it to repeat safely."
     )
-    channel_id: strawberry.ID = strawberry.field(description="Which channel collects; starts with chan_.")
     amount: MoneyInput = strawberry.field(description="How much. M-Pesa takes whole shillings.")
-    phone: str = strawberry.field(description="Who is asked to pay: +254700000001 or 0700 000 001.")
+    channel_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Which channel collects; starts with chan_. Without it and providerAccountId, the "
+        "account is chosen for you, and another where that one does not answer.",
+    )
+    provider_account_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Which provider account collects; starts with pacc_. Not with channelId."
+    )
+    method: Method = strawberry.field(default=Method.MOBILE_MONEY, description="How the payer pays.")
+    capture_mode: CaptureMode = strawberry.field(
+        default=CaptureMode.AUTOMATIC,
+        description="MANUAL only authorises: capturePayment takes the money. For providers that can.",
+    )
+    phone: str | None = strawberry.field(
+        default=None,
+        description="Who is asked to pay: +254700000001 or 0700 000 001. Needed for mobile money.",
+    )
+    return_url: str | None = strawberry.field(
+        default=None,
+        description="Where a payer who was sent to the provider's page comes back to: https only.",
+    )
     description: str = strawberry.field(description="What it is for: 1 to 100 characters.")
     store_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Whose balance grows; left out, the channel's own store."
+        default=None,
+        description="Whose balance grows; left out, the channel's own store. Needed without a channel.",
     )
     order_reference: str | None = strawberry.field(
         default=None,
@@ -65,16 +90,26 @@ class InitiatePaymentInput:
 
     def to_domain(self) -> NewPayment:
         """Raises InvalidInput."""
+        if self.channel_id is not None and self.provider_account_id is not None:
+            raise InvalidInput("channelId", "Name a channel or a provider account, not both.")
         return NewPayment(
-            channel_id=inside(Kind.CHANNEL, self.channel_id),
+            channel_id=_id(Kind.CHANNEL, self.channel_id),
+            provider_account_id=_id(Kind.PROVIDER_ACCOUNT, self.provider_account_id),
             amount=self.amount.to_domain(),
-            phone=Phone.parse(self.phone),
+            phone=None if self.phone is None else Phone.parse(self.phone),
+            method=self.method,
+            capture=self.capture_mode,
+            return_url=self.return_url,
             description=self.description,
-            store_id=None if self.store_id is None else inside(Kind.STORE, self.store_id),
+            store_id=_id(Kind.STORE, self.store_id),
             order_reference=self.order_reference,
             customer_name=self.customer_name,
             customer_email=self.customer_email,
         )
+
+
+def _id(kind: Kind, told: strawberry.ID | None) -> UUID | None:
+    return None if told is None else inside(kind, told)
 
 
 @strawberry.input(description="The payment to take back.")
@@ -87,7 +122,7 @@ class InitiatePaymentSuccess:
     payment: Payment = strawberry.field(description="The payment now.")
 
 
-@strawberry.type(description="The payment is cancelled; the payer was not asked.")
+@strawberry.type(description="The payment is cancelled, or its provider is being told; see its status.")
 class CancelPaymentSuccess:
     payment: Payment = strawberry.field(description="The payment now.")
 
@@ -95,6 +130,9 @@ class CancelPaymentSuccess:
 InitiatePaymentResult = Annotated[
     InitiatePaymentSuccess
     | ChannelNotActiveError
+    | AccountNotEnabledError
+    | MethodNotOfferedError
+    | NobodyCollectsError
     | StoreClosedError
     | WrongCurrencyError
     | AmountNotWholeError
@@ -162,7 +200,8 @@ class PaymentQueries:
 @strawberry.type(description="Asking for payments.")
 class PaymentMutations:
     @strawberry.mutation(
-        description="Asks a payer for money: stores the payment and prompts the phone. Needs payments:write."
+        description="Asks a payer for money: stores the payment; a phone is prompted, or `nextAction` says "
+        "what the payer does. Needs payments:write."
     )
     async def initiate_payment(
         self,
@@ -173,7 +212,8 @@ class PaymentMutations:
         return InitiatePaymentSuccess(payment=Payment.of(view))
 
     @strawberry.mutation(
-        description="Takes a payment back that was not sent to the provider yet. Needs payments:write."
+        description="Takes a payment back: at once where it was not sent yet. Else its provider is told to "
+        "take no money, if it can be, and the payment ends when it has answered. Needs payments:write."
     )
     async def cancel_payment(
         self,

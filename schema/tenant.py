@@ -17,7 +17,8 @@ from schema import (
     ledger_proof,
     members,
     order_types,
-    payment_types,
+    payment_refusals,
+    payment_steps,
     provider_account_types,
     provider_types,
     refund_types,
@@ -33,7 +34,11 @@ from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.audit import AuditQueries
 from schema.base import make_schema
 from schema.catalog import CatalogQueries
+from schema.channel_accounts import ChannelAccountMutations, ChannelAccountQueries
+from schema.channel_health import ChannelHealthQueries, ChannelHealthSubscriptions
+from schema.channel_lifecycle import ChannelLifecycleMutations
 from schema.channels import ChannelMutations, ChannelQueries, ChannelSubscriptions, channel_node
+from schema.channels_bulk import ChannelBulkMutations, ChannelBulkQueries
 from schema.checkout import CheckoutMutations, CheckoutQueries, CheckoutSubscriptions
 from schema.connections import Node, NodeLoader, load_node
 from schema.current_tenant import CurrentTenantQueries, tenant_node
@@ -49,6 +54,8 @@ from schema.ledger_statements import LedgerStatementQueries
 from schema.members import MemberMutations, MemberQueries
 from schema.metrics import MetricQueries
 from schema.orders import OrderMutations, OrderQueries, OrderSubscriptions, order_node
+from schema.payment_status import PaymentStatusQueries, PaymentStatusSubscriptions
+from schema.payment_steps import PaymentStepMutations
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
 from schema.provider_accounts import ProviderAccountMutations, ProviderAccountQueries, provider_account_node
 from schema.provider_imports import ProviderImportMutations
@@ -90,7 +97,11 @@ class Query(
     CurrentTenantQueries,
     StoreQueries,
     ChannelQueries,
+    ChannelAccountQueries,
+    ChannelBulkQueries,
+    ChannelHealthQueries,
     PaymentQueries,
+    PaymentStatusQueries,
     RefundQueries,
     DisputeQueries,
     AlertQueries,
@@ -129,10 +140,14 @@ class Query(
 class Mutation(
     StoreMutations,
     ChannelMutations,
+    ChannelLifecycleMutations,
+    ChannelAccountMutations,
+    ChannelBulkMutations,
     ProviderKeyMutations,
     ProviderAccountMutations,
     ProviderImportMutations,
     PaymentMutations,
+    PaymentStepMutations,
     RefundMutations,
     DisputeMutations,
     AlertMutations,
@@ -160,7 +175,9 @@ class Mutation(
 @strawberry.type(description="Everything you can watch. The present state comes first, then changes.")
 class Subscription(
     ChannelSubscriptions,
+    ChannelHealthSubscriptions,
     PaymentSubscriptions,
+    PaymentStatusSubscriptions,
     RefundSubscriptions,
     DisputeSubscriptions,
     AlertSubscriptions,
@@ -185,7 +202,8 @@ def tenant_schema() -> strawberry.Schema:
             *channel_types.REFUSALS,
             *provider_types.REFUSALS,
             *provider_account_types.REFUSALS,
-            *payment_types.REFUSALS,
+            *payment_refusals.REFUSALS,
+            *payment_steps.REFUSALS,
             *refund_types.REFUSALS,
             *disputes.REFUSALS,
             *alert_types.REFUSALS,

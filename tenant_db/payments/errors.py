@@ -7,6 +7,7 @@ DomainError
 ├── PhoneNotServed       no number of the provider's network
 ├── TextNotUsable        a description or order reference is empty or too long
 ├── PaymentAlreadySent   the payer may have been asked by now
+├── NobodyCollects       no provider account fits, or those that do don't answer
 ├── MethodNotOffered     the provider does not collect this way
 ├── NotWaiting           the payment does not wait for what was sent
 ├── CaptureTooMuch       more than the payer's bank has promised
@@ -82,6 +83,13 @@ class AccountNotEnabled(DomainError):
 
     def __init__(self) -> None:
         super().__init__("This provider account is switched off. Enable it, then use a new key.")
+
+
+class NobodyCollects(DomainError):
+    code = "NOBODY_COLLECTS"
+
+    def __init__(self) -> None:
+        super().__init__("No provider account collects this payment now. Ask explainRouting why.")
 
 
 class MethodNotOffered(DomainError):

@@ -1,6 +1,6 @@
 """Settles a payment by what a provider account's webhook tells, which has proven where it comes from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -57,7 +57,11 @@ async def settle_by_webhook(
     if answer is None:
         return Settled(Verdict.UNCHANGED, payment.id)
     _adopt(payment, heard)
-    return await carry_out(session, payment, answer, Cause.CALLBACK, now)
+    settled = await carry_out(session, payment, answer, Cause.CALLBACK, now)
+    # A message does not tell the fee; the provider does, once it is asked.
+    lacks_fee = payment.state is SUCCEEDED and payment.fee_minor is None and answered is None
+    is_new = settled.verdict is Verdict.SETTLED
+    return replace(settled, is_worth_asking=True) if is_new and lacks_fee else settled
 
 
 async def _find(session: TenantSession, heard: Heard) -> UUID | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import CTE, FromClause, Select, Table, bindparam, func, literal, null, select
+from sqlalchemy import CTE, FromClause, Select, Table, and_, bindparam, func, literal, null, select
 from sqlalchemy.dialects.postgresql import insert
 
 from core.currency import Currency
@@ -62,11 +62,11 @@ PLACE: Final = (
     .where(_CHANNELS.c.id == bindparam("channel"))
 )
 
+_OTHERS: Final = _CHANNELS.alias("others")
 _FIRST_CHANNEL: Final = (
-    select(_CHANNELS.c.id)
-    .where(_CHANNELS.c.provider_account_id == _ACCOUNTS.c.id)
-    .order_by(_CHANNELS.c.id)
-    .limit(1)
+    select(func.min(_OTHERS.c.created_at))
+    .where(_OTHERS.c.provider_account_id == _ACCOUNTS.c.id)
+    .correlate(_ACCOUNTS)
     .scalar_subquery()
 )
 ACCOUNT_PLACE: Final = (
@@ -83,8 +83,12 @@ ACCOUNT_PLACE: Final = (
         _STORES.c.closed_at,
         _ACCOUNTS.c.currencies,
     )
+    .select_from(_ACCOUNTS)
     # M-Pesa collects on the account's short code; the others have none.
-    .outerjoin(_CHANNELS, _CHANNELS.c.id == _FIRST_CHANNEL)
+    .outerjoin(
+        _CHANNELS,
+        and_(_CHANNELS.c.provider_account_id == _ACCOUNTS.c.id, _CHANNELS.c.created_at == _FIRST_CHANNEL),
+    )
     .outerjoin(
         _STORES,
         _STORES.c.id == func.coalesce(bindparam("store", type_=_STORES.c.id.type), _CHANNELS.c.store_id),

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from core.errors import NotFound
 from tenancy.sessions import TenantSession
 from tenant_db.payments.models import Payment
 
@@ -43,4 +44,17 @@ async def lock_payment(session: TenantSession, payment_id: UUID) -> Payment:
     )
     if found is None:
         raise ValueError(f"no payment {payment_id} in this tenant")
+    return found
+
+
+async def find_and_lock(session: TenantSession, payment_id: UUID) -> Payment:
+    """As `lock_payment`, of a payment that people name. Raises NotFound."""
+    found = await session.scalar(
+        select(Payment)
+        .where(Payment.id == payment_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("payment")
     return found

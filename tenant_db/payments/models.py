@@ -1,5 +1,6 @@
 """Rows about payments."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -157,12 +158,7 @@ class Payment(Keyed, TenantModel):
 
     @property
     def action(self) -> NextAction | None:
-        shown = self.next_action
-        if shown is None:
-            return None
-        return NextAction(
-            ActionKind(shown["kind"]), shown["instructions"], shown.get("url"), dict(shown.get("data", {}))
-        )
+        return None if self.next_action is None else shown_action(self.next_action)
 
     def advance(self, to: PaymentStatus, cause: Cause, details: dict[str, Any]) -> "PaymentEvent":
         """Take one step of the machine: the only writer of `status`. The caller holds the row's lock.
@@ -189,6 +185,12 @@ class Payment(Keyed, TenantModel):
             cause=cause.value,
             details=details,
         )
+
+
+def shown_action(written: Mapping[str, Any]) -> NextAction:
+    """A next action as its column has it."""
+    data = dict(written.get("data", {}))
+    return NextAction(ActionKind(written["kind"]), written["instructions"], written.get("url"), data)
 
 
 class PayerStep(Keyed, TenantModel):

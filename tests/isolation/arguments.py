@@ -63,9 +63,28 @@ VICTIMS: Final = {
     "mutation.verifyChannel.input.id": "channel",
     "mutation.activateChannel.input.id": "channel",
     "mutation.deactivateChannel.input.id": "channel",
+    "mutation.updateChannel.input.id": "channel",
+    "mutation.updateChannel.input.storeId": "store",
+    "mutation.setChannelOperator.input.id": "channel",
+    "mutation.makeChannelPrimary.input.id": "channel",
+    "mutation.suspendChannel.input.id": "channel",
+    "mutation.resumeChannel.input.id": "channel",
+    "mutation.registerChannelUrls.input.id": "channel",
+    "mutation.checkChannelBalance.input.id": "channel",
+    "query.channelAccounts.channelId": "channel",
+    "query.previewAccountMapping.channelId": "channel",
+    "mutation.mapAccount.input.channelId": "channel",
+    "mutation.mapAccount.input.storeId": "store",
+    "mutation.unmapAccount.input.id": "account_entry",
+    "query.channelHealth.channelId": "channel",
+    "subscription.channelHealth.channelId": "channel",
     "mutation.initiatePayment.input.channelId": "channel",
     "mutation.initiatePayment.input.storeId": "store",
     "mutation.cancelPayment.input.id": "payment",
+    "mutation.confirmPayment.input.id": "payment",
+    "mutation.capturePayment.input.id": "payment",
+    "query.paymentStatus.id": "payment",
+    "subscription.paymentStatus.id": "payment",
     "mutation.reconcileStoreBalance.input.storeId": "store",
     "mutation.resolveFinding.input.findingId": "finding",
     "mutation.resolveFinding.input.adjustment.sourceId": "ledger_account",
@@ -129,6 +148,11 @@ VICTIMS: Final = {
 }
 """Every argument that names something: whose of the victim's ids it gets."""
 
+INSTEAD: Final = {
+    "mutation.initiatePayment.input.providerAccountId": ("input.channelId", "own_provider_account"),
+}
+"""Arguments that name something in the place of another one, and have a test of their own."""
+
 VALUES: Final[dict[str, Any]] = {
     "first": 100,
     "status": None,
@@ -139,6 +163,13 @@ VALUES: Final[dict[str, Any]] = {
     "environment": "SANDBOX",
     "shortCode": "600100",
     "headOfficeCode": None,
+    "activatesItself": None,
+    "refusesUnknownAccounts": None,
+    "leastMinor": None,
+    "mostMinor": None,
+    "account": "VIP001",
+    "pattern": "MINE*",
+    "label": None,
     "consumerKey": "key",
     "consumerSecret": "secret",
     "passkey": "passkey",
@@ -151,6 +182,13 @@ VALUES: Final[dict[str, Any]] = {
     "customerName": None,
     "customerEmail": None,
     "customerPhone": "+254700000009",
+    "captureMode": "AUTOMATIC",
+    "returnUrl": None,
+    "otp": "123456",
+    "pin": None,
+    "birthday": None,
+    "address": None,
+    "paymentMethod": None,
     "method": "MOBILE_MONEY",
     "quantity": 1,
     "unitPriceMinor": "10000",
@@ -212,6 +250,10 @@ VALUES: Final[dict[str, Any]] = {
 }
 """What arguments get that name nothing: by their last name. None leaves them out where they may be."""
 OF_PATHS: Final = {
+    **{
+        f"mutation.{name}.input.operator.password": "secret"
+        for name in ("addChannel", "replaceChannelCredentials", "setChannelOperator")
+    },
     "query.financialReport.since": (utc_now() - timedelta(days=1)).isoformat(),
     "query.financialReport.before": (utc_now() + timedelta(days=1)).isoformat(),
     "query.paymentMetrics.since": (utc_now() - timedelta(days=1)).isoformat(),
@@ -224,7 +266,7 @@ OF_PATHS: Final = {
     "query.ledgerAccounts.first": 20,
     # With all refunds of each, likewise.
     "query.payments.first": 20,
-    "query.orders.first": 20,
+    "query.orders.first": 10,
     "query.orders.reference": None,
 }
 """What single arguments get instead."""
@@ -239,6 +281,7 @@ REQUIRED_KINDS: Final = {
 
 TELLS_NO_NAMES: Final = {
     "query.availableProviders",
+    "query.channelTemplates",
     "query.publicProviderConfiguration",
     "query.paymentProviders",
     "query.ledgerHead",
@@ -256,6 +299,8 @@ def values_for(root: RootField, victim: Party) -> dict[str, Any]:
     for path, field in input_paths(root).items():
         kind = get_named_type(field.type).name
         name = path.rpartition(".")[2]
+        if f"{root.path}.{path}" in INSTEAD:
+            continue
         if kind == "ID":
             values[path] = victim.ids[VICTIMS[f"{root.path}.{path}"]]
         elif name == "after":

@@ -116,7 +116,8 @@ def _selection(
 def _abstract(schema: GraphQLSchema, kind: GraphQLUnionType | GraphQLInterfaceType, depth: int) -> str:
     members = schema.get_possible_types(kind)
     apart = _clashing(members)
-    parts, told = ["__typename"], frozenset[str]()
+    # Which member it is, is said once for all of them.
+    parts, told = ["__typename"], frozenset({"__typename"})
     if isinstance(kind, GraphQLInterfaceType):
         told = frozenset(
             name for name, field in kind.fields.items() if is_leaf_type(get_named_type(field.type))
@@ -124,7 +125,7 @@ def _abstract(schema: GraphQLSchema, kind: GraphQLUnionType | GraphQLInterfaceTy
         parts += sorted(told)
         # Whatever has an id is a Node: with all of everything, that document is longer than any may be,
         # and has more aliases. Each type has a field of its own that tells the rest.
-        depth, told = depth - 1, told | apart
+        depth, told = 0, told | apart
     for member in members:
         selected = _selection(schema, member, depth, apart, told)
         if selected:

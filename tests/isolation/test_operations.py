@@ -16,7 +16,7 @@ from schema.exchange import Outcome
 from tenancy.context import Services
 from tenancy.sessions import Tenant
 from tests.factories.callers import run, watching
-from tests.isolation.arguments import REQUIRED_KINDS, TELLS_NO_NAMES, VALUES, VICTIMS, values_for
+from tests.isolation.arguments import INSTEAD, REQUIRED_KINDS, TELLS_NO_NAMES, VALUES, VICTIMS, values_for
 from tests.isolation.documents import RootField, document, input_paths, root_fields, tenant_sdl, variables
 from tests.isolation.world import MARK, PASSWORD, Party, contents, make_party
 
@@ -43,7 +43,7 @@ def test_every_argument_has_a_case() -> None:
             full, name = f"{root.path}.{path}", path.rpartition(".")[2]
             if get_named_type(field.type).name == "ID":
                 known.add(full)
-                if full not in VICTIMS:
+                if full not in VICTIMS | INSTEAD:
                     missing.append(full)
             elif (
                 name != "after"
@@ -53,7 +53,7 @@ def test_every_argument_has_a_case() -> None:
                 missing.append(full)
 
     assert not missing
-    assert set(VICTIMS) == known
+    assert VICTIMS.keys() | INSTEAD.keys() == known
 
 
 async def answers(party: Party, root: RootField, values: dict[str, Any]) -> list[Outcome]:
@@ -108,6 +108,23 @@ async def test_the_same_operations_show_a_business_its_own(victim: Party) -> Non
             problems[path] = body
 
     assert problems == {}
+
+
+async def test_what_may_be_named_instead_is_no_way_around(
+    services: Services, attacker: Party, victim: Party
+) -> None:
+    before = await contents(services.owner, victim)
+    for path, (other, thing) in INSTEAD.items():
+        root_path, _, own = path.partition(".input.")
+        root = FIELDS[root_path]
+        sent = {**values_for(root, attacker), f"input.{own}": victim.ids[thing]}
+        sent.pop(other)
+        told = await answers(attacker, root, sent)
+        assert "data" in told[0].body, told[0].body
+        assert told[0].body["data"][root.name]["__typename"] == "NotFoundError"
+        assert leaks(told, victim, sent) == []
+
+    assert await contents(services.owner, victim) == before
 
 
 async def test_a_link_to_pay_opens_nothing_but_its_own_page(services: Services, victim: Party) -> None:
