@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import select
 
 from core.offers import Offer
-from owner_db.catalog.providers import offers
 from owner_db.tenants.models import Tenant
+from resolvers.offers import offers_of
 from tenancy.context import Services
 
 KEPT_S: Final = 10.0
@@ -27,31 +27,31 @@ class Facts:
     """By the provider's code."""
 
 
-class CheckoutFacts:
-    """Looks facts up, and remembers them: thousands of pages may be open."""
+class BusinessNames:
+    """Looks names up, and remembers them: thousands of pages may be open."""
 
     def __init__(self, services: Services) -> None:
         self._owner = services.owner
-        self._kept: OrderedDict[UUID, tuple[Facts, float]] = OrderedDict()
+        self._kept: OrderedDict[UUID, tuple[str, float]] = OrderedDict()
 
-    async def of(self, tenant_id: UUID) -> Facts:
+    async def of(self, tenant_id: UUID) -> str:
         """At most KEPT_S old."""
         kept = self._kept.get(tenant_id)
         if kept is not None and time.monotonic() - kept[1] < KEPT_S:
             return kept[0]
         asked_at = time.monotonic()
         async with self._owner.reading() as session:
-            name = await session.scalar(select(Tenant.name).where(Tenant.id == tenant_id))
-            facts = Facts(name or "", await offers(session))
-        self._kept[tenant_id] = (facts, asked_at)
+            name = await session.scalar(select(Tenant.name).where(Tenant.id == tenant_id)) or ""
+        self._kept[tenant_id] = (name, asked_at)
         self._kept.move_to_end(tenant_id)
         if len(self._kept) > BUSINESSES_MAX:
             self._kept.popitem(last=False)
-        return facts
+        return name
 
     async def close(self) -> None:
         """Nothing is held open."""
 
 
 async def facts_of(services: Services, tenant_id: UUID) -> Facts:
-    return await services.shared(CheckoutFacts).of(tenant_id)
+    name = await services.shared(BusinessNames).of(tenant_id)
+    return Facts(name, await offers_of(services))
