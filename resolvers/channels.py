@@ -16,13 +16,17 @@ from tenancy.context import TenantContext
 from tenancy.outbox import announce
 from tenancy.roles import Scope
 from tenancy.sessions import TenantSession
-from tenant_db.channels import activating, adding, verifying
+from tenant_db.channels import activating, adding, changing, registering, verifying
 from tenant_db.channels.adding import PROVIDER, HookTokens, NewChannel
+from tenant_db.channels.changing import ChannelChange
+from tenant_db.channels.errors import ChannelHasNoOperator
+from tenant_db.channels.locking import lock_channel
 from tenant_db.channels.models import Channel
-from tenant_db.channels.rules import MpesaKeys
+from tenant_db.channels.rules import MpesaKeys, OperatorKeys
 
 TOKEN_BYTES: Final = 16
 PLATFORM_QUEUE: Final = "platform"
+BEST_PROOF: Final = "best"
 
 
 async def channels(context: TenantContext, request: PageRequest) -> Page[Channel]:
@@ -40,47 +44,96 @@ async def channel(context: TenantContext, id: UUID) -> Channel | None:
 
 
 async def add_channel(context: TenantContext, new: NewChannel) -> Channel:
-    """Add a short code with its sealed keys, as a draft. Needs channels:write.
+    """Add a short code with its sealed keys; without keys it is a draft. Needs channels:write.
 
     Raises:
         NotFound: no such store.
         ShortCodeTaken: this business has a channel for it in this environment.
     """
     context.require(Scope.CHANNELS_WRITE)
-    hooks = HookTokens(*(secrets.token_hex(TOKEN_BYTES) for _ in range(3)))
     async with context.tenant.transaction() as session:
-        added = await adding.add_channel(session, context.services.keyring, new, hooks)
-        _audit(context, session, "add_channel", added)
-        # Last, so that refusals leave nothing behind. A crash in between leaves endpoints that name
-        # no channel: callbacks to them are dropped.
-        await _register(context, added.id, hooks)
+        return await add_in(context, session, new)
+
+
+async def add_in(context: TenantContext, session: TenantSession, new: NewChannel) -> Channel:
+    """As `add_channel`, in a transaction of the caller's, who has checked the permission."""
+    hooks = HookTokens(*(secrets.token_hex(TOKEN_BYTES) for _ in range(3)))
+    added = await adding.add_channel(session, context.services.keyring, new, hooks)
+    _audit(context, session, "add_channel", added)
+    # Last, so that refusals leave nothing behind. A crash in between leaves endpoints that name
+    # no channel: callbacks to them are dropped.
+    await _register(context, added.id, hooks)
     return added
 
 
-async def replace_channel_credentials(context: TenantContext, id: UUID, keys: MpesaKeys) -> Channel:
-    """Replace the keys; the channel is a draft until they are proven. Needs channels:write.
+async def replace_channel_credentials(
+    context: TenantContext, id: UUID, keys: MpesaKeys, operator: OperatorKeys | None = None
+) -> Channel:
+    """Replace the keys; the channel does not collect until they are proven. Needs channels:write.
 
     Raises:
         NotFound: no such channel.
     """
     context.require(Scope.CHANNELS_WRITE)
     async with context.tenant.transaction() as session:
-        changed = await adding.replace_credentials(session, context.services.keyring, id, keys)
+        changed = await adding.replace_credentials(session, context.services.keyring, id, keys, operator)
         _audit(context, session, "replace_channel_credentials", changed)
     return changed
 
 
-async def verify_channel(context: TenantContext, id: UUID) -> Channel:
-    """Have a job ask the provider whether the keys are right. Needs channels:write.
+async def set_channel_operator(context: TenantContext, id: UUID, operator: OperatorKeys) -> Channel:
+    """Give a channel another API operator; it goes on collecting. Needs channels:write.
 
     Raises:
         NotFound: no such channel.
+    """
+    context.require(Scope.CHANNELS_WRITE)
+    async with context.tenant.transaction() as session:
+        changed = await adding.set_operator(session, context.services.keyring, id, operator)
+        _audit(context, session, "set_channel_operator", changed)
+    return changed
+
+
+async def update_channel(context: TenantContext, id: UUID, change: ChannelChange) -> Channel:
+    """Change name, store and what is taken by hand. Needs channels:write.
+
+    Raises:
+        NotFound: no such channel or store.
+    """
+    context.require(Scope.CHANNELS_WRITE)
+    async with context.tenant.transaction() as session:
+        changed = await changing.change_channel(session, id, change)
+        _audit(context, session, "update_channel", changed)
+    return changed
+
+
+async def make_channel_primary(context: TenantContext, id: UUID) -> Channel:
+    """Make it the channel its store is shown first. Needs channels:write.
+
+    Raises:
+        NotFound: no such channel.
+    """
+    context.require(Scope.CHANNELS_WRITE)
+    async with context.tenant.transaction() as session:
+        changed = await changing.make_primary(session, id)
+        _audit(context, session, "make_channel_primary", changed)
+    return changed
+
+
+async def verify_channel(context: TenantContext, id: UUID, proof: str = BEST_PROOF) -> Channel:
+    """Have a job ask the provider whether keys and operator are right. Needs channels:write.
+
+    `proof` is `keys`, `balance`, or `best`: by balance where that can be.
+
+    Raises:
+        NotFound: no such channel.
+        ChannelHasNoKeys: nothing was given to verify.
         ChannelStillActive: it collects now.
     """
     context.require(Scope.CHANNELS_WRITE)
     async with context.tenant.transaction() as session:
         changed = await verifying.start_verification(session, id)
-        announce(session, "verify_channel", queue=PLATFORM_QUEUE, channel_id=str(id))
+        announce(session, "verify_channel", queue=PLATFORM_QUEUE, channel_id=str(id), proof=proof)
         _audit(context, session, "verify_channel", changed)
     return changed
 
@@ -112,6 +165,66 @@ async def deactivate_channel(context: TenantContext, id: UUID) -> Channel:
     return changed
 
 
+async def suspend_channel(context: TenantContext, id: UUID, why: str) -> Channel:
+    """Take nothing on a channel until it is resumed. Needs channels:write.
+
+    Raises:
+        NotFound: no such channel.
+        ChannelNotSuspended: it is not active.
+    """
+    context.require(Scope.CHANNELS_WRITE)
+    async with context.tenant.transaction() as session:
+        changed = await activating.suspend(session, id, why)
+        _audit(context, session, "suspend_channel", changed, why)
+    return changed
+
+
+async def resume_channel(context: TenantContext, id: UUID) -> Channel:
+    """Let a suspended channel collect again. Needs channels:write.
+
+    Raises:
+        NotFound: no such channel.
+        ChannelNotSuspended: it is not suspended.
+    """
+    context.require(Scope.CHANNELS_WRITE)
+    async with context.tenant.transaction() as session:
+        changed = await activating.resume(session, id)
+        _audit(context, session, "resume_channel", changed)
+    return changed
+
+
+async def register_channel_urls(context: TenantContext, id: UUID) -> Channel:
+    """Have a job register where payments by hand are told; production takes it once. Needs channels:write.
+
+    Raises:
+        NotFound: no such channel.
+        ChannelHasNoKeys: it has no keys.
+    """
+    context.require(Scope.CHANNELS_WRITE)
+    async with context.tenant.transaction() as session:
+        changed = await registering.request_urls(session, id)
+        announce(session, "register_channel_urls", queue=PLATFORM_QUEUE, channel_id=str(id))
+        _audit(context, session, "register_channel_urls", changed)
+    return changed
+
+
+async def check_channel_balance(context: TenantContext, id: UUID) -> Channel:
+    """Have a job ask M-Pesa for a channel's balance. Needs channels:write.
+
+    Raises:
+        NotFound: no such channel.
+        ChannelHasNoOperator: nobody can ask.
+    """
+    context.require(Scope.CHANNELS_WRITE)
+    async with context.tenant.transaction() as session:
+        found = await lock_channel(session, id)
+        if found.initiator_name is None:
+            raise ChannelHasNoOperator
+        announce(session, "check_balance", queue=PLATFORM_QUEUE, channel_id=str(id))
+        _audit(context, session, "check_channel_balance", found)
+    return found
+
+
 async def _register(context: TenantContext, channel_id: UUID, hooks: HookTokens) -> None:
     purposes = {
         "stk": hooks.stk,
@@ -130,6 +243,8 @@ async def _register(context: TenantContext, channel_id: UUID, hooks: HookTokens)
             )
 
 
-def _audit(context: TenantContext, session: TenantSession, action: str, channel: Channel) -> None:
-    subject = outside(Kind.CHANNEL, channel.id)
-    record_audit(session, acting(context), action, subject=subject, details={"status": channel.status})
+def _audit(
+    context: TenantContext, session: TenantSession, action: str, channel: Channel, reason: str | None = None
+) -> None:
+    subject, details = outside(Kind.CHANNEL, channel.id), {"status": channel.status}
+    record_audit(session, acting(context), action, subject=subject, reason=reason, details=details)

@@ -1,6 +1,7 @@
 """A channel as clients see it, and what may be refused about one."""
 
 from datetime import datetime
+from enum import Enum
 from uuid import UUID
 
 import strawberry
@@ -9,15 +10,25 @@ from strawberry.types import Info
 
 from core.currency import Currency
 from core.ids import Kind, outside
+from core.money import Money as CoreMoney
 from resolvers import loaders
 from schema.connections import Node
 from schema.errors import Error, Refusal
-from schema.scalars import api_enum
+from schema.scalars import Money, api_enum
 from schema.stores import Store, store_loader
 from tenancy.context import TenantContext
 from tenancy.roles import Scope
-from tenant_db.channels.errors import ChannelNotVerified, ChannelStillActive, ShortCodeTaken
-from tenant_db.channels.machine import ChannelKind, ChannelStatus, Environment
+from tenant_db.channels.errors import (
+    AccountTaken,
+    ChannelHasNoKeys,
+    ChannelHasNoOperator,
+    ChannelNotSuspended,
+    ChannelNotVerified,
+    ChannelStillActive,
+    MappingFull,
+    ShortCodeTaken,
+)
+from tenant_db.channels.machine import ChannelKind, ChannelStatus, Environment, UrlsState
 from tenant_db.channels.models import Channel as ChannelRow
 
 api_enum(
@@ -56,6 +67,38 @@ api_enum(
 )
 
 
+class ChannelProof(Enum):
+    """How a channel is to be proven; words of the job that does it."""
+
+    KEYS = "keys"
+    BALANCE = "balance"
+    BEST = "best"
+
+
+api_enum(
+    ChannelProof,
+    "ChannelProof",
+    "How a channel is to be proven.",
+    {
+        ChannelProof.KEYS: "By its keys and passkey alone.",
+        ChannelProof.BALANCE: "By the short code's balance, which proves the operator, too.",
+        ChannelProof.BEST: "By balance where the channel has an operator, else by its keys.",
+    },
+)
+api_enum(
+    UrlsState,
+    "ChannelUrlsState",
+    "Whether payments made by hand are told to us.",
+    {
+        UrlsState.NONE: "They are not. Call registerChannelUrls.",
+        UrlsState.REQUESTED: "We are asking M-Pesa.",
+        UrlsState.REGISTERED: "They are.",
+        UrlsState.ELSEWHERE: "M-Pesa tells another system, and takes new URLs only after those are removed.",
+        UrlsState.REFUSED: "M-Pesa refused; `urlsNote` says why.",
+    },
+)
+
+
 @strawberry.type(description="You have a channel for this short code in this environment already.")
 class ShortCodeTakenError(Error):
     short_code: str = strawberry.field(description="The short code.")
@@ -71,7 +114,37 @@ class ChannelStillActiveError(Error):
     pass
 
 
+@strawberry.type(description="Only an active channel is suspended, only a suspended one resumed.")
+class ChannelNotSuspendedError(Error):
+    status: ChannelStatus = strawberry.field(description="Where the channel is in its set-up.")
+
+
+@strawberry.type(description="The channel has no keys yet.")
+class ChannelHasNoKeysError(Error):
+    pass
+
+
+@strawberry.type(description="The channel has no operator name and password.")
+class ChannelHasNoOperatorError(Error):
+    pass
+
+
+@strawberry.type(description="The channel maps this pattern already.")
+class AccountTakenError(Error):
+    pattern: str = strawberry.field(description="The pattern, such as VIP*.")
+
+
+@strawberry.type(description="The channel's mapping is full.")
+class MappingFullError(Error):
+    most: int = strawberry.field(description="How many entries a mapping may have.")
+
+
 REFUSALS = (
+    Refusal(ChannelNotSuspended, ChannelNotSuspendedError),
+    Refusal(ChannelHasNoKeys, ChannelHasNoKeysError),
+    Refusal(ChannelHasNoOperator, ChannelHasNoOperatorError),
+    Refusal(AccountTaken, AccountTakenError),
+    Refusal(MappingFull, MappingFullError),
     Refusal(ShortCodeTaken, ShortCodeTakenError),
     Refusal(ChannelNotVerified, ChannelNotVerifiedError),
     Refusal(ChannelStillActive, ChannelStillActiveError),
@@ -87,10 +160,32 @@ class Channel(Node):
     head_office_code: str | None = strawberry.field(description="A till's store number; null for a PayBill.")
     currency: Currency = strawberry.field(description="What it collects.")
     status: ChannelStatus = strawberry.field(description="Where it is in its set-up.")
-    proof: str | None = strawberry.field(description="What verification proved: `keys`; null if unproven.")
+    proof: str | None = strawberry.field(
+        description="What verification proved: `keys`, or `balance` for all of it; null if unproven."
+    )
     refusal: str | None = strawberry.field(description="Why the last verification failed, for people.")
     verified_at: datetime | None = strawberry.field(description="When it was proven.")
     created_at: datetime = strawberry.field(description="When it was added.")
+    initiator_name: str | None = strawberry.field(
+        description="The API operator for refunds and balances; null if there is none."
+    )
+    is_primary: bool = strawberry.field(description="Whether its store is shown it first.")
+    activates_itself: bool = strawberry.field(
+        description="Whether it collects as soon as it is verified, without activateChannel."
+    )
+    refuses_unknown_accounts: bool = strawberry.field(
+        description="Whether payments by hand to an account that nothing fits are turned away."
+    )
+    least: Money | None = strawberry.field(description="The least a payment by hand may be; null: any.")
+    most: Money | None = strawberry.field(description="The most a payment by hand may be; null: any.")
+    suspended_why: str | None = strawberry.field(description="Why it is suspended; null if it is not.")
+    balance: Money | None = strawberry.field(
+        description="What M-Pesa holds on it, as of `balanceAt`; null until it was asked for."
+    )
+    balance_at: datetime | None = strawberry.field(description="When M-Pesa told the balance.")
+    urls_state: UrlsState = strawberry.field(description="Whether payments made by hand are told to us.")
+    urls_note: str | None = strawberry.field(description="Why they are not, for people.")
+    urls_at: datetime | None = strawberry.field(description="When M-Pesa was asked last.")
     store_id: strawberry.ID = strawberry.field(
         description="Whose balance grows by what is paid here, unless a payment names another store."
     )
@@ -114,10 +209,27 @@ class Channel(Node):
             proof=row.proof,
             refusal=row.refusal,
             verified_at=row.verified_at,
+            initiator_name=row.initiator_name,
+            is_primary=row.is_primary,
+            activates_itself=row.activates_itself,
+            refuses_unknown_accounts=row.refuses_unknown_accounts,
+            least=money_of(row.least_minor, row.currency),
+            most=money_of(row.most_minor, row.currency),
+            suspended_why=row.suspended_why,
+            balance=money_of(row.balance_minor, row.currency),
+            balance_at=row.balance_at,
+            urls_state=UrlsState(row.urls_state),
+            urls_note=row.urls_note,
+            urls_at=row.urls_at,
             created_at=row.created_at,
             store_id=strawberry.ID(outside(Kind.STORE, row.store_id)),
             _store_id=row.store_id,
         )
+
+
+def money_of(minor: int | None, currency: Currency) -> Money | None:
+    """An amount that may be missing."""
+    return None if minor is None else Money.of(CoreMoney(minor, currency))
 
 
 async def shown_store(context: TenantContext, id: UUID) -> Store | None:

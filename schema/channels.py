@@ -12,7 +12,9 @@ from core.ids import Kind, inside
 from resolvers import channels, channels_feed
 from schema.channel_types import (
     Channel,
+    ChannelHasNoKeysError,
     ChannelNotVerifiedError,
+    ChannelProof,
     ChannelStillActiveError,
     ShortCodeTakenError,
 )
@@ -21,7 +23,7 @@ from schema.errors import ForbiddenError, InvalidInputError, NotFoundError
 from tenancy.context import TenantContext
 from tenant_db.channels.adding import NewChannel
 from tenant_db.channels.machine import ChannelKind, Environment
-from tenant_db.channels.rules import MpesaKeys
+from tenant_db.channels.rules import MpesaKeys, OperatorKeys
 
 
 @strawberry.input(description="The keys of one short code, from the Daraja portal. Stored sealed.")
@@ -35,6 +37,20 @@ class MpesaKeysInput:
         return MpesaKeys(self.consumer_key, self.consumer_secret, self.passkey)
 
 
+@strawberry.input(
+    description="The API operator of one short code, from the M-Pesa organisation portal. Stored sealed."
+)
+class MpesaOperatorInput:
+    name: str = strawberry.field(description="Operator name, with the roles for the APIs that are used.")
+    password: str = strawberry.field(
+        description="Its password; of special signs M-Pesa takes # & % $ safely, and refuses ( and )."
+    )
+
+    def to_domain(self) -> OperatorKeys:
+        """Raises InvalidInput."""
+        return OperatorKeys(self.name, self.password)
+
+
 @strawberry.input(description="The short code to add.")
 class AddChannelInput:
     store_id: strawberry.ID = strawberry.field(description="Whose balance grows by what is paid here.")
@@ -45,7 +61,15 @@ class AddChannelInput:
     head_office_code: str | None = strawberry.field(
         default=None, description="For a till, the store number given at go-live; leave out for a PayBill."
     )
-    keys: MpesaKeysInput = strawberry.field(description="The keys, which can never be read again.")
+    keys: MpesaKeysInput | None = strawberry.field(
+        default=None, description="The keys, which can never be read again. Without them it is a draft."
+    )
+    operator: MpesaOperatorInput | None = strawberry.field(
+        default=None, description="For refunds, balances and the full proof."
+    )
+    activates_itself: bool = strawberry.field(
+        default=False, description="Whether it collects as soon as it is verified."
+    )
 
     def to_domain(self) -> NewChannel:
         """Raises InvalidInput."""
@@ -56,7 +80,9 @@ class AddChannelInput:
             environment=self.environment,
             short_code=self.short_code,
             head_office_code=self.head_office_code,
-            keys=self.keys.to_domain(),
+            keys=None if self.keys is None else self.keys.to_domain(),
+            operator=None if self.operator is None else self.operator.to_domain(),
+            activates_itself=self.activates_itself,
         )
 
 
@@ -64,11 +90,15 @@ class AddChannelInput:
 class ReplaceChannelCredentialsInput:
     id: strawberry.ID = strawberry.field(description="The channel's id; starts with chan_.")
     keys: MpesaKeysInput = strawberry.field(description="The new keys.")
+    operator: MpesaOperatorInput | None = strawberry.field(
+        default=None, description="The new operator; left out, it stays as it is."
+    )
 
 
 @strawberry.input(description="The channel to prove.")
 class VerifyChannelInput:
     id: strawberry.ID = strawberry.field(description="The channel's id; starts with chan_.")
+    proof: ChannelProof = strawberry.field(default=ChannelProof.BEST, description="How it is to be proven.")
 
 
 @strawberry.input(description="The channel to switch on.")
@@ -81,12 +111,12 @@ class DeactivateChannelInput:
     id: strawberry.ID = strawberry.field(description="The channel's id; starts with chan_.")
 
 
-@strawberry.type(description="The channel is added, as a draft.")
+@strawberry.type(description="The channel is added. With keys it can be verified; without, it is a draft.")
 class AddChannelSuccess:
     channel: Channel = strawberry.field(description="The new channel.")
 
 
-@strawberry.type(description="The keys are replaced; the channel is a draft until they are proven.")
+@strawberry.type(description="The keys are replaced; the channel does not collect until they are proven.")
 class ReplaceChannelCredentialsSuccess:
     channel: Channel = strawberry.field(description="The channel now.")
 
@@ -115,7 +145,12 @@ ReplaceChannelCredentialsResult = Annotated[
     strawberry.union("ReplaceChannelCredentialsResult", description="Whether the keys were replaced."),
 ]
 VerifyChannelResult = Annotated[
-    VerifyChannelSuccess | ChannelStillActiveError | NotFoundError | InvalidInputError | ForbiddenError,
+    VerifyChannelSuccess
+    | ChannelHasNoKeysError
+    | ChannelStillActiveError
+    | NotFoundError
+    | InvalidInputError
+    | ForbiddenError,
     strawberry.union("VerifyChannelResult", description="Whether verification was started."),
 ]
 ActivateChannelResult = Annotated[
@@ -152,7 +187,7 @@ class ChannelQueries:
 
 @strawberry.type(description="Setting channels up.")
 class ChannelMutations:
-    @strawberry.mutation(description="Adds a short code with its keys, as a draft. Needs channels:write.")
+    @strawberry.mutation(description="Adds a short code, with its keys or without. Needs channels:write.")
     async def add_channel(
         self,
         info: Info[TenantContext, None],
@@ -170,17 +205,21 @@ class ChannelMutations:
         ],
     ) -> ReplaceChannelCredentialsResult:
         row = await channels.replace_channel_credentials(
-            info.context, inside(Kind.CHANNEL, input.id), input.keys.to_domain()
+            info.context,
+            inside(Kind.CHANNEL, input.id),
+            input.keys.to_domain(),
+            None if input.operator is None else input.operator.to_domain(),
         )
         return ReplaceChannelCredentialsSuccess(channel=Channel.of(row))
 
-    @strawberry.mutation(description="Asks M-Pesa whether a channel's keys are right. Needs channels:write.")
+    @strawberry.mutation(description="Asks M-Pesa whether keys and operator are right. Needs channels:write.")
     async def verify_channel(
         self,
         info: Info[TenantContext, None],
         input: Annotated[VerifyChannelInput, strawberry.argument(description="Which channel.")],
     ) -> VerifyChannelResult:
-        row = await channels.verify_channel(info.context, inside(Kind.CHANNEL, input.id))
+        id_ = inside(Kind.CHANNEL, input.id)
+        row = await channels.verify_channel(info.context, id_, input.proof.value)
         return VerifyChannelSuccess(channel=Channel.of(row))
 
     @strawberry.mutation(description="Lets a proven channel collect. Needs channels:write.")

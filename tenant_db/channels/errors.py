@@ -8,7 +8,7 @@ DomainError
 ├── ChannelHasNoKeys     nothing can be asked of M-Pesa yet
 ├── ChannelHasNoOperator what is asked needs an operator's name and password
 ├── AccountTaken         the mapping has this pattern
-└── TooManyAccounts      a mapping has its limit
+└── MappingFull          a mapping has its limit
 """
 
 from core.errors import DomainError
@@ -81,10 +81,10 @@ class AccountTaken(DomainError):
         self.pattern = pattern
 
 
-class TooManyAccounts(DomainError):
+class MappingFull(DomainError):
     """A channel's mapping has as many entries as it may have."""
 
-    code = "TOO_MANY_ACCOUNTS"
+    code = "MAPPING_FULL"
 
     def __init__(self, most: int) -> None:
         super().__init__(f"A channel maps at most {most} accounts. Use a prefix such as VIP* for many.")

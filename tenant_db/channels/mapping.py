@@ -18,7 +18,7 @@ from core.clock import utc_now
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from tenancy.sessions import TenantSession
-from tenant_db.channels.errors import AccountTaken, TooManyAccounts
+from tenant_db.channels.errors import AccountTaken, MappingFull
 from tenant_db.channels.locking import lock_channel, tell
 from tenant_db.channels.machine import AccountMatch
 from tenant_db.channels.models import ChannelAccount
@@ -114,14 +114,14 @@ async def map_account(session: TenantSession, channel_id: UUID, new: NewAccount)
     Raises:
         NotFound: no such channel or store.
         AccountTaken: the mapping has this pattern.
-        TooManyAccounts: it is full.
+        MappingFull: it is full.
     """
     channel = await lock_channel(session, channel_id)
     if not await session.scalar(select(exists().where(Store.id == new.store_id))):
         raise NotFound("store")
     count = select(func.count()).where(ChannelAccount.channel_id == channel_id)
     if (await session.scalar(count) or 0) >= ACCOUNTS_MAX:
-        raise TooManyAccounts(ACCOUNTS_MAX)
+        raise MappingFull(ACCOUNTS_MAX)
     id_ = await session.scalar(
         insert(ChannelAccount)
         .values(

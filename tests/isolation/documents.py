@@ -127,10 +127,19 @@ def _abstract(schema: GraphQLSchema, kind: GraphQLUnionType | GraphQLInterfaceTy
         # and has more aliases. Each type has a field of its own that tells the rest.
         depth, told = 0, told | apart
     for member in members:
-        selected = _selection(schema, member, depth, apart, told)
+        left_out = told | (_wordless(member) if isinstance(kind, GraphQLInterfaceType) else frozenset())
+        selected = _selection(schema, member, depth, apart, left_out)
         if selected:
             parts.append(f"... on {member.name} {selected}")
     return f"{{ {' '.join(parts)} }}"
+
+
+def _wordless(kind: GraphQLObjectType) -> frozenset[str]:
+    """Leaves that tell no name and no id: dates, numbers, enums."""
+    leaves = {name: get_named_type(field.type) for name, field in kind.fields.items()}
+    return frozenset(
+        name for name, of in leaves.items() if is_leaf_type(of) and of.name not in ("ID", "String")
+    )
 
 
 def _clashing(members: Sequence[GraphQLObjectType]) -> frozenset[str]:

@@ -20,6 +20,7 @@ from owner_db.users.signing_in import add_user, new_account
 from tenancy.context import Principal, Services, TenantContext
 from tenancy.roles import ROLE_SCOPES, Role, Scope
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenant_db.channels.mapping import AccountPattern, NewAccount, map_account
 from tenant_db.disputes.rules import DisputeStatus
 from tenant_db.disputes.telling import ToldDispute, tell_dispute
 from tenant_db.exports.requesting import NewExport, request_export
@@ -86,12 +87,16 @@ async def make_party(services: Services, tenant: Tenant, name: str) -> Party:
     async with tenant.transaction() as session:
         for table in ("stores", "channels"):
             await session.execute(text(f"UPDATE {table} SET name = :name"), {"name": name})  # noqa: S608 - ours
+        entry = await map_account(
+            session, shop.channel_id, NewAccount(AccountPattern.of("*"), shop.store_id, name)
+        )
     order_id = await _sold_on_order(tenant, shop, name)
     checked = await _checked(services, tenant, shop, name)
     key, invitation = await _owner_rows(services, tenant, user, name)
     ids = {
         "store": outside(Kind.STORE, shop.store_id),
         "channel": outside(Kind.CHANNEL, shop.channel_id),
+        "account_entry": outside(Kind.MAPPING, entry.id),
         "payment": outside(Kind.PAYMENT, payment.id),
         "order": outside(Kind.ORDER, order_id),
         **checked,
