@@ -1,7 +1,7 @@
 """From outbox to arq: takes the tenants whose time has come, claims their rows, enqueues them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from arq.connections import ArqRedis
 
+from jobs.rows import claim_rows
 from jobs.run import UNREACHABLE
 from jobs.supervision import uncut
 from tenancy.context import Services
@@ -143,15 +144,7 @@ class Relay:
     async def _relay(self, member: str) -> datetime | None:
         database = await self._database(member)
         now = self._services.clock()
-        async with database.transaction() as session:
-            rows = await claim_due(
-                session,
-                self._queue.name,
-                now,
-                lease_s=ROW_LEASE_S,
-                in_flight_max=self._queue.in_flight_max,
-            )
-            due = await next_due(session, self._queue.name)
+        rows, due = await self._claim(database, now)
         epoch = database.ref.epoch if isinstance(database, Tenant) else 0
         await asyncio.gather(*(self._enqueue(member, row, epoch) for row in rows))
         if rows:
@@ -160,6 +153,16 @@ class Relay:
             return None
         # Still due: the tenant is at its cap, and a job that ends will wake us sooner.
         return due if due > now else now + timedelta(seconds=REVISIT_S)
+
+    async def _claim(
+        self, database: OwnerDatabase | Tenant, now: datetime
+    ) -> tuple[Sequence[Claimed], datetime | None]:
+        name, most = self._queue.name, self._queue.in_flight_max
+        if isinstance(database, Tenant):
+            return await claim_rows(database, name, now, lease_s=ROW_LEASE_S, in_flight_max=most)
+        async with database.transaction() as session:
+            rows = await claim_due(session, name, now, lease_s=ROW_LEASE_S, in_flight_max=most)
+            return rows, await next_due(session, name)
 
     async def _enqueue(self, member: str, row: Claimed, epoch: int) -> None:
         # The attempt is part of the id: arq drops an id that it knows, so a row enqueued twice runs once.

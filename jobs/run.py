@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.ids import Kind, new_id, outside
+from jobs.rows import begin_row, finish_row
 from jobs.work import Dead, Done, Handler, Later, Result, Work, backoff
 from tenancy.context import Services
 from tenancy.errors import TenantNotServed, TransactionInterrupted
@@ -24,7 +26,13 @@ RENEW_EVERY_S: Final = 6.0
 """Two renewals may fail before the lease is lost."""
 UNKNOWN_KIND_DELAY_S: Final = 60.0
 
-UNREACHABLE: Final = (TenantNotServed, TransactionInterrupted, SQLAlchemyError)
+UNREACHABLE: Final = (
+    TenantNotServed,
+    TransactionInterrupted,
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 """One tenant's outage, which must not stop the others."""
 
 log = structlog.get_logger()
@@ -66,6 +74,8 @@ class Runner:
         return await self._services.tenants.for_job(UUID(tenant_id), epoch)
 
     async def _begin(self, database: OwnerDatabase | Tenant, id: UUID) -> Begun | None:
+        if isinstance(database, Tenant):
+            return await begin_row(database, id, self._services.clock(), lease_s=RUN_LEASE_S)
         async with database.transaction() as session:
             return await begin(session, id, self._services.clock(), lease_s=RUN_LEASE_S)
 
@@ -102,6 +112,9 @@ class Runner:
 
     async def _record(self, database: OwnerDatabase | Tenant, begun: Begun, result: Result) -> None:
         now = self._services.clock()
+        if isinstance(database, Tenant) and isinstance(result, Done):
+            await finish_row(database, begun, now)
+            return
         async with database.transaction() as session:
             match result:
                 case Done():

@@ -1,24 +1,33 @@
 """Jobs written in the transaction that needs them: the outbox is the truth, Redis only the messenger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import exists, func, select, update
 
 from core.clock import utc_now
 from core.ids import new_id
 from tenancy.columns import OutboxColumns
+from tenancy.outbox_statements import (
+    OPEN,
+    beginning,
+    beginning_values,
+    claiming,
+    claiming_values,
+    due_at,
+    ending,
+    finishing,
+    finishing_values,
+    looking,
+)
 from tenancy.sessions import OwnerSession, TenantSession
 from tenancy.shapes import add_row, model_of
 
 Session = OwnerSession | TenantSession
-OPEN: Final = ("pending", "running")
 ERROR_LENGTH_MAX: Final = 500
-SKEW_S: Final = 1.0
-"""How far the clocks of two of our machines may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +80,16 @@ async def claim_due(
     Rows that a rival is claiming at this moment are passed over. A row whose holder died comes
     back when its lease has ended.
     """
-    model = model_of(session, OutboxColumns)
-    held = (
-        select(func.count())
-        .where(model.queue == queue, model.state.in_(OPEN), model.leased_until > now)
-        .scalar_subquery()
-    )
-    chosen = (
-        select(model.id)
-        .where(_due(model, queue, now))
-        .order_by(model.next_attempt_at)
-        .limit(func.greatest(0, in_flight_max - held))
-        .with_for_update(skip_locked=True)
-        .cte("chosen")
-        .prefix_with("MATERIALIZED")
-    )
     found = await session.execute(
-        update(model)
-        .where(model.id.in_(select(chosen.c.id)))
-        # The row of a run that died is open again: `begin` would leave it to a run that holds it.
-        .values(state="pending", leased_until=now + timedelta(seconds=lease_s))
-        .returning(model.id, model.kind, model.attempts, model.next_attempt_at)
-        .execution_options(synchronize_session=False)
+        claiming(model_of(session, OutboxColumns)),
+        claiming_values(queue, now, lease_s=lease_s, in_flight_max=in_flight_max),
     )
-    # An UPDATE returns its rows in any order.
-    return sorted((Claimed(*row) for row in found), key=lambda row: row.due)
+    return in_order(found)
+
+
+def in_order(rows: Iterable[Sequence[Any]]) -> list[Claimed]:
+    """The rows of `claiming`, oldest first: an UPDATE returns them in any order."""
+    return sorted((Claimed(*row) for row in rows), key=lambda row: row.due)
 
 
 async def somebody_comes(session: Session, kind: str, *, by: datetime, **ids: str) -> bool:
@@ -116,17 +110,15 @@ async def somebody_comes(session: Session, kind: str, *, by: datetime, **ids: st
 
 async def next_due(session: Session, queue: str) -> datetime | None:
     """When the queue has something to do next: a due time, or the end of a lease."""
-    model = model_of(session, OutboxColumns)
-    return await session.scalar(
-        select(func.min(_due_at(model))).where(model.queue == queue, model.state.in_(OPEN))
-    )
+    due: datetime | None = await session.scalar(looking(model_of(session, OutboxColumns)), {"in_queue": queue})
+    return due
 
 
 async def all_due(session: Session) -> dict[str, datetime]:
     """`next_due` of every queue that has open rows."""
     model = model_of(session, OutboxColumns)
     found = await session.execute(
-        select(model.queue, func.min(_due_at(model))).where(model.state.in_(OPEN)).group_by(model.queue)
+        select(model.queue, func.min(due_at(model))).where(model.state.in_(OPEN)).group_by(model.queue)
     )
     return dict(found.all())
 
@@ -137,21 +129,8 @@ async def begin(session: Session, id: UUID, now: datetime, *, lease_s: float) ->
     None where there is nothing to run: it is finished, not yet due, or runs elsewhere. The row
     lock decides between two workers; the loser finds the winner's lease.
     """
-    model = model_of(session, OutboxColumns)
     found = await session.execute(
-        update(model)
-        .where(
-            model.id == id,
-            model.next_attempt_at <= now + timedelta(seconds=SKEW_S),
-            or_(model.state == "pending", and_(model.state == "running", model.leased_until <= now)),
-        )
-        .values(
-            state="running",
-            attempts=model.attempts + 1,
-            leased_until=now + timedelta(seconds=lease_s),
-        )
-        .returning(model.id, model.queue, model.kind, model.payload, model.attempts)
-        .execution_options(synchronize_session=False)
+        beginning(model_of(session, OutboxColumns)), beginning_values(id, now, lease_s=lease_s)
     )
     row = found.one_or_none()
     return None if row is None else Begun(*row)
@@ -172,7 +151,12 @@ async def renew(session: Session, begun: Begun, now: datetime, *, lease_s: float
 
 async def finish(session: Session, begun: Begun, now: datetime) -> None:
     """Record that the row's work is done."""
-    await _end(session, begun, now, {"state": "done", "finished_at": now, "last_error": None})
+    found = await session.execute(
+        finishing(model_of(session, OutboxColumns)),
+        finishing_values(begun.id, begun.queue, begun.attempt, now),
+    )
+    if found.scalar_one_or_none():
+        wake(session, begun.queue, now)
 
 
 async def postpone(session: Session, begun: Begun, now: datetime, *, due: datetime, why: str) -> None:
@@ -194,29 +178,11 @@ async def _end(session: Session, begun: Begun, now: datetime, values: dict[str, 
 
     Ending a run makes room below the tenant's cap, so the relay is woken if more was waiting for it.
     """
-    model = model_of(session, OutboxColumns)
-    waiting = exists().where(_due(model, begun.queue, now), model.id != begun.id, model.state == "pending")
     found = await session.execute(
-        update(model)
-        .where(model.id == begun.id, model.state == "running", model.attempts == begun.attempt)
-        .values(leased_until=None, **values)
-        .returning(select(waiting).scalar_subquery())
-        .execution_options(synchronize_session=False)
+        ending(model_of(session, OutboxColumns), values),
+        finishing_values(begun.id, begun.queue, begun.attempt, now),
     )
     more = found.scalar_one_or_none()
     if more:
         wake(session, begun.queue, now)
     return more is not None
-
-
-def _due(model: type[OutboxColumns], queue: str, now: datetime) -> ColumnElement[bool]:
-    return and_(
-        model.queue == queue,
-        model.state.in_(OPEN),
-        model.next_attempt_at <= now,
-        or_(model.leased_until.is_(None), model.leased_until <= now),
-    )
-
-
-def _due_at(model: type[OutboxColumns]) -> ColumnElement[datetime]:
-    return func.greatest(model.next_attempt_at, func.coalesce(model.leased_until, model.next_attempt_at))

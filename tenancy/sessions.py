@@ -135,6 +135,10 @@ class Tenant:
             await self._signals.after_commit(self.id, after)
         return rows
 
+    async def tell(self, after: AfterCommit) -> None:
+        """Wake and publish for what `write` has found out only then."""
+        await self._signals.after_commit(self.id, after)
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[TenantSession]:
         """A short session for reads; it refuses to write, and holds no lock beyond a statement.
