@@ -27,7 +27,7 @@ from tenant_db.credentials.errors import (
     AccountOfChannel,
     ConfigurationInvalid,
     ImportNotReversible,
-    TooManyAccounts,
+    TooManyProviderAccounts,
 )
 from tenant_db.credentials.models import ProviderAccount as AccountRow
 
@@ -67,7 +67,7 @@ class AccountNameTakenError(Error):
 
 
 @strawberry.type(description="Your business has as many provider accounts as it may.")
-class TooManyAccountsError(Error):
+class TooManyProviderAccountsError(Error):
     at_most: int = strawberry.field(description="How many it may have.")
 
 
@@ -94,7 +94,7 @@ class ImportNotReversibleError(Error):
 REFUSALS = (
     Refusal(ConfigurationInvalid, ConfigurationInvalidError),
     Refusal(AccountNameTaken, AccountNameTakenError),
-    Refusal(TooManyAccounts, TooManyAccountsError),
+    Refusal(TooManyProviderAccounts, TooManyProviderAccountsError),
     Refusal(AccountNotProven, AccountNotProvenError),
     Refusal(AccountDisabled, AccountDisabledError),
     Refusal(AccountOfChannel, AccountOfChannelError),

@@ -17,7 +17,7 @@ from schema.provider_account_types import (
     AccountOfChannelError,
     ConfigurationInvalidError,
     ProviderAccount,
-    TooManyAccountsError,
+    TooManyProviderAccountsError,
     Which,
 )
 from schema.provider_types import ProviderNotOfferedError, ProviderUnknownError
@@ -85,7 +85,7 @@ ConfigureProviderResult = Annotated[
     | ProviderUnknownError
     | ProviderNotOfferedError
     | AccountNameTakenError
-    | TooManyAccountsError
+    | TooManyProviderAccountsError
     | InvalidInputError
     | ForbiddenError,
     strawberry.union("ConfigureProviderResult", description="Whether the provider was set up."),

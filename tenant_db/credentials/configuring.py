@@ -15,7 +15,7 @@ from tenant_db.channels.machine import Environment
 from tenant_db.channels.models import Channel
 from tenant_db.credentials import rules
 from tenant_db.credentials.adding import NewProviderAccount, add_provider_account
-from tenant_db.credentials.errors import AccountNameTaken, TooManyAccounts
+from tenant_db.credentials.errors import AccountNameTaken, TooManyProviderAccounts
 from tenant_db.credentials.locking import lock_accounts
 from tenant_db.credentials.models import ProviderAccount
 from tenant_db.credentials.names import SecretName
@@ -61,7 +61,7 @@ async def configure_provider(
         ConfigurationInvalid: values that the provider's schema does not take.
         InvalidInput: name, priority or currencies that can't be; a provider that wants a channel.
         AccountNameTaken: the provider has an account of this name in this environment.
-        TooManyAccounts: there are as many as may be.
+        TooManyProviderAccounts: there are as many as may be.
     """
     if provider.needs_channel:
         raise InvalidInput("provider", f"{provider.name} collects on channels: call addChannel.")
@@ -109,7 +109,7 @@ async def _require_room(session: TenantSession, provider: str, environment: Envi
         raise AccountNameTaken(name)
     count = await session.scalar(select(func.count()).select_from(ProviderAccount).where(~_OF_CHANNEL))
     if (count or 0) >= rules.ACCOUNTS_MAX:
-        raise TooManyAccounts(rules.ACCOUNTS_MAX)
+        raise TooManyProviderAccounts(rules.ACCOUNTS_MAX)
 
 
 _OF_CHANNEL = exists().where(Channel.provider_account_id == ProviderAccount.id)

@@ -3,7 +3,7 @@
 DomainError
 ├── ConfigurationInvalid     values that the provider's schema does not take, each by its field
 ├── AccountNameTaken         another account of the provider has the name
-├── TooManyAccounts          the business has as many as it may
+├── TooManyProviderAccounts          the business has as many as it may
 ├── AccountNotProven         no test with its present keys has succeeded
 ├── AccountDisabled          only one that may be used can be the default
 ├── AccountOfChannel         an M-Pesa channel's keys are managed with the channel
@@ -36,10 +36,10 @@ class AccountNameTaken(DomainError):
         self.name = name
 
 
-class TooManyAccounts(DomainError):
+class TooManyProviderAccounts(DomainError):
     """The business has as many provider accounts as it may."""
 
-    code = "TOO_MANY_ACCOUNTS"
+    code = "TOO_MANY_PROVIDER_ACCOUNTS"
 
     def __init__(self, at_most: int) -> None:
         super().__init__(f"A business has at most {at_most} provider accounts.")

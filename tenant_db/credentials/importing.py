@@ -19,7 +19,7 @@ from tenant_db.credentials.errors import (
     AccountNameTaken,
     ConfigurationInvalid,
     ImportNotReversible,
-    TooManyAccounts,
+    TooManyProviderAccounts,
 )
 from tenant_db.credentials.locking import lock_accounts
 from tenant_db.credentials.models import ProviderAccount, ProviderImport, SealedSecret
@@ -58,7 +58,7 @@ class EntryResult:
     violations: tuple[Violation, ...] = ()
 
 
-_REFUSALS: Final = (ConfigurationInvalid, InvalidInput, AccountNameTaken, TooManyAccounts)
+_REFUSALS: Final = (ConfigurationInvalid, InvalidInput, AccountNameTaken, TooManyProviderAccounts)
 
 
 async def import_entries(

@@ -24,7 +24,7 @@ from tenant_db.credentials.errors import (
     AccountNotProven,
     AccountOfChannel,
     ConfigurationInvalid,
-    TooManyAccounts,
+    TooManyProviderAccounts,
 )
 from tenant_db.credentials.models import ProviderAccount, SealedSecret
 from tenant_db.credentials.opening import open_secrets
@@ -113,7 +113,7 @@ async def test_there_is_an_end_to_accounts(
     await make_active_channel(tenant, keyring, store.id)
     await make_provider_account(tenant, keyring)
 
-    with pytest.raises(TooManyAccounts):
+    with pytest.raises(TooManyProviderAccounts):
         await make_provider_account(tenant, keyring, name="Another")
 
 
