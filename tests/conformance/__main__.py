@@ -17,8 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from integrations.sandbox.demo import DEMO_PAYSTACK_PUBLIC_KEY, DEMO_PAYSTACK_SECRET_KEY
+
 HERE: Final = Path(__file__).parent
 PATIENCE_S: Final = 120
+PAYSTACK_KEYS: Final = {
+    "secret_key": DEMO_PAYSTACK_SECRET_KEY,
+    "public_key": DEMO_PAYSTACK_PUBLIC_KEY,
+}
 
 
 def main() -> int:
@@ -38,6 +44,7 @@ def main() -> int:
             "HAZINA_QUIET_SUBSCRIPTION": "subscription { paymentsUpdated { id } }",
             "HAZINA_STORE": demo["store_id"],
             "HAZINA_SANDBOX": demo["sandbox_url"],
+            "HAZINA_PAYSTACK_KEYS": json.dumps(PAYSTACK_KEYS),
         }
         owner = {"HAZINA_URLS": demo["owner_graphql_url"]}
         return max(_judged(node, settings) for settings in (tenant, owner))

@@ -1,7 +1,7 @@
 // The page of an order in a real browser: Debian's Chromium, driven by Playwright and judged by axe.
 //
-// HAZINA_SANDBOX names the sandbox that stands in for the providers; HAZINA_STORE is where orders are
-// made; HAZINA_CHROMIUM, where set, is another browser.
+// HAZINA_SANDBOX names the sandbox that stands in for the providers, HAZINA_PAYSTACK_KEYS has the keys of
+// its Paystack in JSON; HAZINA_STORE is where orders are made; HAZINA_CHROMIUM, where set, is another browser.
 import { randomInt, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import axe from "axe-core";
@@ -15,6 +15,11 @@ const CREATE = `mutation Create($input: CreateOrderInput!) { createOrder(input: 
 const CANCEL = "mutation Cancel($id: ID!) { cancelOrder(input: { id: $id }) { __typename } }";
 const ORDER = "query Order($id: ID!) { order(id: $id) { status overpaid { amountMinor } payments { status } } }";
 
+const CONFIGURE = `mutation Configure($input: ConfigureProviderInput!) { configureProvider(input: $input) {
+  ... on ConfigureProviderSuccess { providerAccount { id } } ... on Error { message } } }`;
+const PROVEN = "query Proven($id: ID!) { providerAccount(id: $id) { isProven } }";
+const ENABLE = "mutation Enable($id: ID!) { enableProviderAccount(input: { id: $id }) { __typename } }";
+
 export async function judgePages(url, { token }) {
   const executablePath = [process.env.HAZINA_CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
   if (!executablePath) {
@@ -27,6 +32,10 @@ export async function judgePages(url, { token }) {
   } finally {
     await browser.close();
   }
+}
+
+function fail(message) {
+  throw new Error(message);
 }
 
 function clientOf(url, token) {
@@ -63,10 +72,20 @@ function clientOf(url, token) {
     });
     expect(response.ok, true, "whether the sandbox took the outcomes");
   };
-  return { ask, order, outcomes };
+  // Sets the provider up as a tenant does: its keys, a real call that proves them, and on.
+  const withPaystack = async () => {
+    const configuration = JSON.parse(process.env.HAZINA_PAYSTACK_KEYS);
+    const input = { provider: "paystack", environment: "SANDBOX", configuration };
+    const { configureProvider } = await ask(CONFIGURE, { input });
+    const { id } = configureProvider.providerAccount ?? fail(configureProvider.message);
+    for (let isProven = false; !isProven; ) ({ isProven } = (await ask(PROVEN, { id })).providerAccount);
+    const { enableProviderAccount } = await ask(ENABLE, { id });
+    expect(enableProviderAccount.__typename, "EnableProviderAccountSuccess", "the result");
+  };
+  return { ask, order, outcomes, withPaystack };
 }
 
-function checksOf(browser, { ask, order, outcomes }) {
+function checksOf(browser, { ask, order, outcomes, withPaystack }) {
   const opened = async (link, options = {}, onGraphql = null) => {
     const context = await browser.newContext(options);
     if (onGraphql) await context.route(GRAPHQL, onGraphql);
@@ -102,9 +121,10 @@ function checksOf(browser, { ask, order, outcomes }) {
         if (load === 0) console.log(`  the page has ${bytes} bytes`);
         await page.context().close();
       }
-      const worst = Math.round(Math.max(...paints));
+      // The median, for other work of the machine delays single ones.
+      const usual = Math.round(paints.toSorted((one, other) => one - other)[Math.floor(LOADS / 2)]);
       console.log(`  first contentful paint: ${paints.map(Math.round).join(", ")} ms`);
-      expect(worst < FIRST_PAINT_MS_MAX, true, `whether ${worst} ms until the first paint are few enough`);
+      expect(usual < FIRST_PAINT_MS_MAX, true, `whether ${usual} ms until the first paint are few enough`);
     },
 
     "an order is paid by keyboard alone, and said so": async () => {
@@ -145,6 +165,24 @@ function checksOf(browser, { ask, order, outcomes }) {
       const { payments, overpaid } = (await ask(ORDER, { id })).order;
       expect(payments.map((one) => one.status).sort(), ["FAILED", "SUCCEEDED"], "the attempts");
       expect(overpaid.amountMinor, "0", "what was paid too much");
+      await page.context().close();
+    },
+
+    "a payer who is sent to a provider's page comes back to a paid order": async () => {
+      await withPaystack();
+      const { paymentLink } = await order();
+      const page = await opened(paymentLink);
+      await page.getByRole("radio", { name: /^Card with Paystack/ }).check();
+      await judgedByAxe(page, "several ways");
+      await page.getByRole("button", { name: /^Pay KES/ }).click();
+      await page.locator("#error", { hasText: "e-mail" }).waitFor();
+      await page.getByLabel("Your e-mail address").fill("payer@example.com");
+      await page.getByRole("button", { name: /^Pay KES/ }).click();
+      await page.getByRole("link", { name: "Back to the shop" }).click();
+      await status(page, /Waiting for your payment|Paid\. Thank you!/);
+      await judgedByAxe(page, "back from the provider");
+      await status(page, "Paid. Thank you!");
+      expect(new URL(page.url()).pathname, new URL(paymentLink).pathname, "where the payer is");
       await page.context().close();
     },
 
