@@ -13,13 +13,12 @@ from integrations.mpesa.tokens import ProcessTokens
 from tests.contract.harnesses import (
     FlutterwaveHarness,
     FlutterwavePages,
-    Letterbox,
     MpesaHarness,
     PaystackHarness,
     PaystackPages,
     StripeHarness,
-    open_letterbox,
 )
+from tests.contract.sandboxes import Letterbox, open_letterbox
 from tests.sandbox import RunningSandbox, running_sandbox
 
 COLLECTING = [check for check in CHECKS if check.__module__.endswith(("creating", "asking", "ending"))]

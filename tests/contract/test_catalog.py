@@ -13,7 +13,6 @@ from tenancy.sessions import OwnerDatabase
 async def test_the_catalog_says_of_a_provider_what_its_adapter_can_do(
     owner: OwnerDatabase, integration: Integration
 ) -> None:
-
     async with owner.reading() as session:
         listed = await enabled_provider(session, integration.code)
     asked = listed.config_schema["properties"]

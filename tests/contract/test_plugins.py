@@ -22,8 +22,8 @@ from integrations.mpesa.tokens import ProcessTokens
 from integrations.protocol import Absent, Adapter, Paid
 from integrations.registry import adapter_for, integration_for, integrations
 from integrations.webhooks import Webhook
-from tests.contract.harnesses import Letterbox, open_letterbox
 from tests.contract.plugins import EXAMPLE, installed_plugin, on_path, write_entry_points
+from tests.contract.sandboxes import Letterbox, open_letterbox
 from tests.sandbox import serving
 
 
