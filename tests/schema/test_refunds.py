@@ -84,7 +84,7 @@ async def test_a_refund_is_asked_for_once_per_key_with_its_job_and_its_audit_row
     tenant: Tenant, shop: Shop, finance: TenantContext
 ) -> None:
     payment = await make_paid(tenant, shop)
-    part = {"amount": {"amountMinor": "30000", "currency": "KES"}}
+    part: dict[str, Any] = {"amount": {"amountMinor": "30000", "currency": "KES"}}
 
     answers = [await refund(finance, payment, **part) for _ in range(2)]
 
@@ -112,7 +112,7 @@ async def test_a_refund_is_asked_for_once_per_key_with_its_job_and_its_audit_row
 
 async def test_refusals_say_what_to_do_instead(tenant: Tenant, shop: Shop, finance: TenantContext) -> None:
     payment = await make_paid(tenant, shop)
-    too_much = {"amount": {"amountMinor": "100001", "currency": "KES"}}
+    too_much: dict[str, Any] = {"amount": {"amountMinor": "100001", "currency": "KES"}}
     open_payment = await initiate(tenant, shop)
 
     told = [
@@ -155,7 +155,7 @@ async def test_a_provider_that_gives_nothing_back_is_named(
     payment = await make_paid(tenant, shop)
     async with services.owner.transaction() as session:
         await session.execute(update(PaymentProvider).values(features=["collect", "refund"]))
-    part = {"amount": {"amountMinor": "1", "currency": "KES"}}
+    part: dict[str, Any] = {"amount": {"amountMinor": "1", "currency": "KES"}}
     assert (await refund(finance, payment, "1", **part))["code"] == "PARTIAL_REFUND_NOT_OFFERED"
     async with services.owner.transaction() as session:
         await session.execute(update(PaymentProvider).values(features=["collect"]))
