@@ -49,16 +49,24 @@ async def keep_step(
 async def take_step(
     session: TenantSession, keyring: Keyring, step_id: UUID, now: datetime
 ) -> Mapping[str, str] | None:
-    """Open what the payer entered, for this call alone: with the commit it is gone. None where it is gone."""
-    row = await session.scalar(select(PayerStep).where(PayerStep.id == step_id).with_for_update())
-    if row is None:
-        return None
-    await session.execute(delete(PayerStep).where(PayerStep.id == step_id))
-    if now - row.created_at > KEPT_FOR:
+    """Open what the payer entered, for this call alone: with the commit it is gone. None where it is gone.
+
+    With it comes the `return_url` of the payment, for a payer whom the step sends away.
+    """
+    # Rivals wait for each other at the row, and only one of them finds it.
+    taken = await session.execute(
+        delete(PayerStep)
+        .where(PayerStep.id == step_id)
+        .returning(PayerStep.sealed, PayerStep.created_at, PayerStep.payment_id)
+        .execution_options(synchronize_session=False)
+    )
+    row = taken.one_or_none()
+    if row is None or now - row.created_at > KEPT_FOR:
         return None
     secret = await keyring.open(session.tenant_id, Place(TABLE, COLUMN, step_id), row.sealed)
     values: dict[str, str] = json.loads(secret.reveal())
-    return values
+    return_url = await session.scalar(select(Payment.return_url).where(Payment.id == row.payment_id))
+    return values if return_url is None else {**values, "return_url": return_url}
 
 
 async def drop_old_steps(session: TenantSession, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """A business's own account at Stripe, Paystack or Flutterwave, in the sandbox, and payments on it."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -98,6 +98,7 @@ def bill(stand: Stand, **changes: Any) -> NewPayment:  # noqa: ANN401 - fields o
 
 async def start(journey: Journey, tenant: Tenant, new: NewPayment) -> Payment:
     """Write the payment and its job; nothing is sent yet."""
+    new = replace(new, offers=await journey.providers.offers())
     async with tenant.transaction() as session:
         payment = await initiate_payment(session, new, journey.clock())
         announce(session, "submit_payment", queue="payments", payment_id=str(payment.id))
