@@ -63,7 +63,7 @@ async def callback_to_event_p95_ms(running: System) -> list[Row]:
         _listening(run),
         _reading_the_book(run),
     ):
-        await _control(running, {"outcomes": [SILENT] * PAYMENTS})
+        await control(running, {"outcomes": [SILENT] * PAYMENTS})
         channel = running.demo["channel_id"]
         starts: list[Ask] = [partial(_pay, caller, channel, FIRST_PHONE + n) for n in range(PAYMENTS)]
         callbacks: list[Ask] = [partial(_call_back, run, FIRST_PHONE + n) for n in range(PAYMENTS)]
@@ -151,7 +151,7 @@ async def _reading_the_book(run: Run) -> AsyncIterator[None]:
 
 async def _read_the_book(run: Run) -> None:
     while True:
-        for record in (await _book(run.running))["stk"]:
+        for record in (await book_of(run.running))["stk"]:
             prompt = StkRequest(**record)
             # Paid: the sandbox knows when, which the callback says.
             if prompt.is_paid:
@@ -168,16 +168,17 @@ async def _ended(task: asyncio.Task[None]) -> None:
         raise outcome
 
 
-async def _control(running: System, given: dict[str, Any]) -> None:
+async def control(running: System, given: dict[str, Any]) -> None:
+    """Plan the outcomes of the sandbox's next prompts."""
     url = f"{running.demo['sandbox_url']}/_control/mpesa/next"
-    async with Caller(url, {"content-type": "application/json"}) as control:
-        answer = await control.post(given)
+    async with Caller(url, {"content-type": "application/json"}) as posting:
+        answer = await posting.post(given)
     if answer.status != 200:  # noqa: PLR2004 - OK
         raise AssertionError(f"the sandbox answered {answer.status}: {answer.body!r}")
 
 
-async def _book(running: System) -> dict[str, Any]:
-    """By hand: `Caller` only posts."""
+async def book_of(running: System) -> dict[str, Any]:
+    """What the sandbox took and paid; by hand, for `Caller` only posts."""
     parts = urlsplit(running.demo["sandbox_url"])
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(b"GET /_control/mpesa/book HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\r\n")

@@ -17,14 +17,15 @@ NOTE: Final = (
 async def idle_rss_mb(running: System) -> list[Row]:
     """Row `idle_rss_mb`."""
     await asyncio.sleep(IDLE_S)
-    resident = {name: _resident_mb(pid) for name, pid in running.pids().items()}
+    resident = {name: resident_mb(pid) for name, pid in running.pids().items()}
     parts = ", ".join(f"{name} {size:.0f}" for name, size in sorted(resident.items()))
     print(f"  {parts} MB", flush=True)
-    note = NOTE.format(launcher=_resident_mb(running.launcher.pid), parts=parts)
+    note = NOTE.format(launcher=resident_mb(running.launcher.pid), parts=parts)
     return [Row("idle_rss_mb", sum(resident.values()), "MB", None, 1, note)]
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
+    """What a process holds in memory now."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
