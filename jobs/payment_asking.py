@@ -33,6 +33,8 @@ async def poll_payment(work: Work, providers: Providers) -> Result:
     """Ask the provider about an open payment, and come back at the next rung of its ladder."""
     payment_id = UUID(work.payload["payment_id"])
     subject = await subject_of(work, payment_id)
+    if subject.state in ENDED:
+        return Done()
     try:
         route = await providers.route(work.tenant, subject.account_id, work.kind)
     except (NotConfigured, KeyMissing, SealBroken) as lack:
