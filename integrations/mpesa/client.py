@@ -58,6 +58,7 @@ OPERATOR_MISSING: Final = (
     " Reversals, statuses and balances need both."
 )
 RECEIPT_MISSING: Final = "M-Pesa has not told the receipt of this payment yet. Try again later."
+TOLD_LATER: Final = "M-Pesa was asked, and answers later."
 WHOLE_ONLY: Final = "M-Pesa gives whole payments back, never a part."
 
 
@@ -200,13 +201,16 @@ class MpesaClient(Adapter):
         receipt tells whether it was reversed.
 
         Raises:
-            ProviderUnavailable, ProviderRejected: as every question.
+            ProviderUnavailable: as every question; also where the reversal's id was lost, for nobody can
+                say yet that there is one.
+            ProviderRejected: refused for good.
         """
         operator, url = self.operator(), refund.result_url
         if provider_reference is not None:
             await operator.ask_status(url, conversation_id=provider_reference)
         else:
             await operator.ask_status(url, receipt=require_receipt(refund))
+            raise ProviderUnavailable(TOLD_LATER)
         return RefundPending(provider_reference)
 
     def operator(self) -> MpesaOperator:

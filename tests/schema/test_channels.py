@@ -143,7 +143,7 @@ async def test_verifying_leaves_a_job(services: Services, tenant: Tenant) -> Non
     assert (job.queue, job.kind, job.payload) == (
         "platform",
         "verify_channel",
-        {"channel_id": str(channel.id)},
+        {"channel_id": str(channel.id), "proof": "best"},
     )
 
 

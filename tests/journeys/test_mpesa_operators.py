@@ -1,0 +1,209 @@
+"""What M-Pesa answers later: the proof by balance, reversals, and receipts that are looked up."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from core.currency import Currency
+from core.money import Money
+from integrations.sandbox import demo
+from tenancy.outbox import announce
+from tenancy.sessions import Tenant
+from tenant_db.channels import adding, verifying
+from tenant_db.channels.models import Channel, ProviderRequest
+from tenant_db.channels.rules import OperatorKeys
+from tenant_db.payments.models import Payment
+from tenant_db.refunds.models import Refund
+from tests.factories import refunds
+from tests.factories.journeys import Journey
+from tests.factories.payments import Books, Shop, books
+
+OPERATOR = OperatorKeys(demo.DEMO_INITIATOR, demo.DEMO_INITIATOR_PASSWORD)
+
+
+async def channel_of(tenant: Tenant, id: UUID) -> Channel:
+    async with tenant.reading() as session:
+        return await session.get_one(Channel, id)
+
+
+async def verify(journey: Journey, tenant: Tenant, channel: Channel, operator: OperatorKeys) -> Channel:
+    """Give the channel an operator, and have it proven the best way."""
+    async with tenant.transaction() as session:
+        await adding.set_operator(session, journey.services.keyring, channel.id, operator)
+        await verifying.start_verification(session, channel.id)
+        announce(session, "verify_channel", queue="platform", channel_id=str(channel.id), proof="best")
+    await journey.run(tenant)
+    await journey.sandbox.release()
+    await journey.run(tenant)
+    return await channel_of(tenant, channel.id)
+
+
+async def paid_shop(journey: Journey, tenant: Tenant) -> tuple[Shop, Payment]:
+    """A shop with an operator, and one payment that was paid."""
+    shop = await journey.open_shop(tenant)
+    async with tenant.transaction() as session:
+        await adding.set_operator(session, journey.services.keyring, shop.channel_id, OPERATOR)
+    payment = await journey.pay(tenant)
+    return shop, await journey.tell(tenant, payment)
+
+
+async def give_back(journey: Journey, tenant: Tenant, payment: Payment, *outcomes: str) -> Refund:
+    """Refund the whole payment, its reversals going these ways, and run what follows."""
+    if outcomes:
+        await journey.sandbox.plan("mpesa", *outcomes, operation="reversal")
+    refund = await refunds.request(tenant, payment.id, None)
+    async with tenant.transaction() as session:
+        announce(session, "submit_refund", queue="payments", refund_id=str(refund.id))
+    return await settle(journey, tenant, refund)
+
+
+async def settle(journey: Journey, tenant: Tenant, refund: Refund, within: timedelta = timedelta()) -> Refund:
+    for _ in range(2):
+        await journey.run(tenant, within)
+        if within:
+            await journey.sandbox.release()
+    await journey.run(tenant)
+    return await refunds.read(tenant, refund.id)
+
+
+async def test_a_channel_is_proven_by_its_balance_and_collects_by_itself(
+    journey: Journey, tenant: Tenant
+) -> None:
+    channel = await journey.add_channel(tenant)
+    async with tenant.transaction() as session:
+        row = await session.get_one(Channel, channel.id)
+        row.activates_itself = True
+
+    shown = await verify(journey, tenant, channel, OPERATOR)
+
+    assert (shown.status, shown.proof, shown.urls_state) == ("active", "balance", "registered")
+    assert shown.balance == Money(150_000, Currency.KES)
+
+
+async def test_an_operator_that_is_refused_proves_nothing_and_is_not_tried_again(
+    journey: Journey, tenant: Tenant
+) -> None:
+    channel = await journey.add_channel(tenant)
+
+    shown = await verify(journey, tenant, channel, OperatorKeys(demo.DEMO_INITIATOR, "wrong"))
+
+    assert (shown.status, shown.proof) == ("refused", None)
+    assert shown.refusal is not None
+    assert "operator" in shown.refusal
+    asked = (await journey.sandbox.book())["requests"]
+    assert [row["result_code"] for row in asked] == ["2001"]
+
+
+@pytest.mark.parametrize("outcome", ["missing_result", "queue_timeout_before"])
+async def test_a_balance_that_is_never_told_ends_the_verification(
+    journey: Journey, tenant: Tenant, outcome: str
+) -> None:
+    channel = await journey.add_channel(tenant)
+    await journey.sandbox.plan("mpesa", outcome, operation="account_balance")
+    async with tenant.transaction() as session:
+        await adding.set_operator(session, journey.services.keyring, channel.id, OPERATOR)
+        await verifying.start_verification(session, channel.id)
+        announce(session, "verify_channel", queue="platform", channel_id=str(channel.id), proof="best")
+
+    await journey.run(tenant, timedelta(minutes=3))
+
+    shown = await channel_of(tenant, channel.id)
+    assert (shown.status, shown.proof) == ("refused", None)
+    async with tenant.reading() as session:
+        states = await session.scalars(select(ProviderRequest.state))
+        assert set(states) == {"timed_out"}
+
+
+async def test_a_refund_is_reversed_and_settles_when_its_result_comes(
+    journey: Journey, tenant: Tenant
+) -> None:
+    shop, payment = await paid_shop(journey, tenant)
+
+    refund = await give_back(journey, tenant, payment)
+    if refund.status == "pending":
+        refund = await settle(journey, tenant, refund, timedelta(seconds=1))
+
+    assert refund.status == "succeeded"
+    (back,) = (await journey.sandbox.book())["refunded"]
+    assert back["receipt"] == payment.receipt
+    assert await books(tenant, shop) == Books(0, 0, 0)
+
+
+REFUSED: Mapping[str, str] = {
+    "insufficient_funds": "1",
+    "unknown_receipt": "R000002",
+    "credential_locked": "8006",
+}
+
+
+async def test_each_way_a_reversal_ends(journey: Journey, tenant: Tenant) -> None:
+    shop, payment = await paid_shop(journey, tenant)
+    held = Books(payment.amount_minor, payment.amount_minor, 0)
+    for outcome, code in REFUSED.items():
+        refund = await give_back(journey, tenant, payment, outcome)
+        refund = await settle(journey, tenant, refund, timedelta(seconds=1))
+        assert (refund.status, refund.failure_code) == ("failed", code), outcome
+        assert await books(tenant, shop) == held
+
+    refund = await give_back(journey, tenant, payment, "timeout_after_acceptance", "already_reversed")
+    assert refund.status in {"unknown", "succeeded"}
+    refund = await settle(journey, tenant, refund, timedelta(hours=2))
+
+    assert refund.status == "succeeded"
+    assert len((await journey.sandbox.book())["refunded"]) == 1
+    assert await books(tenant, shop) == Books(0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "outcome", ["missing_result", "queue_timeout_after", "timeout_before_acceptance", "unlisted_code"]
+)
+async def test_a_reversal_in_doubt_is_asked_about_until_it_is_known(
+    journey: Journey, tenant: Tenant, outcome: str
+) -> None:
+    shop, payment = await paid_shop(journey, tenant)
+
+    refund = await give_back(journey, tenant, payment, outcome)
+    refund = await settle(journey, tenant, refund, timedelta(hours=3))
+
+    book = await journey.sandbox.book()
+    assert len(book["refunded"]) == (refund.status == "succeeded")
+    assert (refund.status == "succeeded") is (outcome != "unlisted_code")
+    money = 0 if refund.status == "succeeded" else payment.amount_minor
+    assert (await books(tenant, shop)).holding == money
+
+
+def forged(change: Mapping[str, Any]) -> bytes:
+    return json.dumps(
+        {"Result": {"ResultCode": 0, "ResultDesc": "ok", "ConversationID": "AG_1", **change}}
+    ).encode()
+
+
+async def test_a_forged_result_gives_nothing_back(journey: Journey, tenant: Tenant) -> None:
+    _, payment = await paid_shop(journey, tenant)
+    refund = await give_back(journey, tenant, payment, "withheld_result")
+    (taken,) = (await journey.sandbox.book())["requests"]
+    path = urlsplit(taken["result_url"]).path
+
+    truth = forged({"ConversationID": taken["id"]})
+    for where, body in (
+        (path, forged({})),
+        (path, b"{}"),
+        (path, b"no json"),
+        (path.removesuffix("r"), truth),
+        (f"{path.rpartition('/')[0]}/{'0' * 32}r", truth),
+    ):
+        assert (await journey.post(where, body)).status_code == 200
+    await journey.run(tenant)
+
+    assert (await refunds.read(tenant, refund.id)).status == "pending"
+    states = {message.state for message in (await journey.messages(tenant))[-5:]}
+    assert states == {"quarantined"}
+    await journey.post(path, truth)
+    await journey.run(tenant)
+    assert (await refunds.read(tenant, refund.id)).status == "succeeded"
