@@ -69,32 +69,34 @@ async def create_order(session: TenantSession, new: NewOrder, now: datetime) -> 
     await lock_order(session, reference)
     if await session.scalar(select(exists().where(Payment.order_reference == reference))):
         raise OrderReferenceTaken(reference)
-    written = await session.scalar(
-        insert_unless(Order)
-        .values(
-            id=new.id,
-            created_at=now,
-            store_id=new.store_id,
-            reference=reference,
-            description=new.description or f"Order {reference}",
-            currency=new.currency,
-            total_minor=total.minor,
-            customer_name=new.customer_name,
-            customer_phone=None if new.customer_phone is None else new.customer_phone.e164,
-            customer_email=new.customer_email,
-            status=OPEN.value,
-            link_key=secrets.token_bytes(LINK_KEY_BYTES),
-            expires_at=expires_at,
-        )
-        .on_conflict_do_nothing()
-        .returning(Order.id)
-    )
-    if written is None:
+    values = _values(new, reference, total, expires_at, now)
+    statement = insert_unless(Order).values(values).on_conflict_do_nothing().returning(Order.id)
+    if await session.scalar(statement) is None:
         raise OrderReferenceTaken(reference)
     await session.execute(insert(OrderItem), _lines(new, now))
     order = await session.get_one(Order, new.id)
     tell(session, order)
     return order
+
+
+def _values(
+    new: NewOrder, reference: str, total: Money, expires_at: datetime, now: datetime
+) -> dict[str, object]:
+    return {
+        "id": new.id,
+        "created_at": now,
+        "store_id": new.store_id,
+        "reference": reference,
+        "description": new.description or f"Order {reference}",
+        "currency": new.currency,
+        "total_minor": total.minor,
+        "customer_name": new.customer_name,
+        "customer_phone": None if new.customer_phone is None else new.customer_phone.e164,
+        "customer_email": new.customer_email,
+        "status": OPEN.value,
+        "link_key": secrets.token_bytes(LINK_KEY_BYTES),
+        "expires_at": expires_at,
+    }
 
 
 def _lines(new: NewOrder, now: datetime) -> list[dict[str, object]]:
