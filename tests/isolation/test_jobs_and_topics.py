@@ -43,6 +43,8 @@ OF_TENANTS: Final = {
     "confirm_payment": {"payment_id": "payment", "step_id": "payment"},
     "capture_payment": {"payment_id": "payment"},
     "cancel_payment": {"payment_id": "payment"},
+    "sweep_payments": {},
+    "sweep_account": {"provider_account_id": "own_provider_account"},
     "process_inbox": {"inbox_id": "payment"},
     "verify_channel": {"channel_id": "channel"},
     "register_channel_urls": {"channel_id": "channel"},
@@ -237,6 +239,8 @@ async def test_every_key_in_redis_says_whose_it_is(
         await charging.charge(party.context, 1)
         for root in FIELDS.values():
             await answers(party, root, values_for(root, victim))
+        account_id = parse(party.ids["own_provider_account"])[1]
+        await services.circuits.record(party.tenant.id, account_id, is_success=False)
     await charging.charge(TenantContext(services, RequestInfo(str(new_id()), "192.0.2.7", "tests")), 1)
 
     keys = [key.decode() async for key in redis_client.scan_iter()]
