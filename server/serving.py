@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import signal
 from collections.abc import Sequence
 from functools import partial
@@ -24,6 +25,7 @@ from jobs.inbox import inbox_handlers
 from jobs.ledger import ledger_handlers
 from jobs.mail import mail_handlers
 from jobs.orders import order_handlers
+from jobs.payment_sweep import sweep_handlers
 from jobs.payments import payment_handlers
 from jobs.provider_accounts import provider_account_handlers
 from jobs.providers import Providers
@@ -59,6 +61,7 @@ async def serve_api(settings: Settings) -> None:
     ):
         sweep = chores.create_task(here.engines.sweep())
         application = create_app(here)
+        _allow_files()
         _settle_heap()
         await uvicorn.Server(_uvicorn(application, settings)).serve()
         sweep.cancel()
@@ -102,6 +105,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
     send = partial(send_mail, _smtp(here.settings))
     return [
         *payment_handlers(providers),
+        *sweep_handlers(providers),
         *refund_handlers(providers),
         *inbox_handlers(providers),
         *channel_handlers(providers),
@@ -128,6 +132,12 @@ def schedule(here: Process, sweeping: Tenants) -> Sequence[Periodic]:
         *Figures(here.services.owner, sweeping, here.services.clock).schedule(),
         *Nights(here.services.owner, sweeping, here.services.clock).schedule(),
     ]
+
+
+def _allow_files() -> None:
+    """Let this process have as many sockets open as the system allows it: the usual limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _settle_heap() -> None:
@@ -163,6 +173,8 @@ def _uvicorn(application: object, settings: Settings) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
         ws_max_queue=SOCKET_QUEUE_MAX,
+        # It would hold more memory for each socket than everything else, and events are small.
+        ws_per_message_deflate=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WAIT_S,
     )
