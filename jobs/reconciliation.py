@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from core.clock import Clock
 from jobs.cron import Periodic
+from jobs.payment_sweep import SWEEP
 from jobs.run import UNREACHABLE
 from jobs.work import Dead, Done, Handler, Result, Work
 from owner_db.tenants.models import Tenant as TenantRow
@@ -102,7 +103,10 @@ class Nights:
             try:
                 tenant = await self._tenants.settling(tenant_id)
                 async with tenant.transaction() as session:
-                    for asked in await ask_for_night(session, night, self._clock()):
+                    planned = await ask_for_night(session, night, self._clock())
+                    if planned:
+                        announce(session, SWEEP, queue=QUEUE)
+                    for asked in planned:
                         after_s = asked.int % STORES_SPREAD_S
                         announce(session, KIND, queue=QUEUE, after_s=after_s, reconciliation_id=str(asked))
             except UNREACHABLE as error:

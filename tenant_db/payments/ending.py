@@ -21,7 +21,7 @@ from tenant_db.payments.machine import (
     UNKNOWN,
 )
 from tenant_db.payments.models import Payment
-from tenant_db.payments.reviewing import flag
+from tenant_db.payments.reviewing import answered, flag
 from tenant_db.payments.rules import MPESA, Cause, FailureReason, NotPaid, SubStatus, ended_as
 from tenant_db.payments.stepping import step
 from tenant_db.reviews.rules import ReviewCause
@@ -56,6 +56,7 @@ async def succeed(
         payment.captured_minor = captured.minor
     payment.failure_code = payment.failure_message = None
     payment.settled_at = now
+    answered(session, payment)
     if was is CREATED:
         # It was taken back as surely not sent; the money says that it was sent after all.
         step(session, payment, SUBMITTING, cause)
@@ -79,6 +80,7 @@ def end_unpaid(session: TenantSession, payment: Payment, told: NotPaid, cause: C
     payment.failure_code = told.reason.value
     payment.failure_message = told.message
     payment.settled_at = now
+    answered(session, payment)
     if payment.state is UNKNOWN and to is not FAILED:
         # The provider knows it, so it was pending all along.
         step(session, payment, PENDING, cause)

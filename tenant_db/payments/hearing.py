@@ -66,7 +66,7 @@ async def settle_by_webhook(
 
 async def _find(session: TenantSession, heard: Heard) -> UUID | None:
     """By the provider's id, by ours, or by the attempt's key, which some providers call their reference."""
-    named = [heard.payment_id, _of_attempt(heard.provider_reference)]
+    named = [heard.payment_id, of_attempt(heard.provider_reference)]
     ids = [id_ for id_ in named if id_ is not None]
     of_account = Payment.provider_account_id == heard.account_id
     by_reference = of_account & (Payment.provider_reference == heard.provider_reference)
@@ -79,7 +79,8 @@ async def _find(session: TenantSession, heard: Heard) -> UUID | None:
     return next(iter([*here, *(row.id for row in rows)]), None)
 
 
-def _of_attempt(reference: str | None) -> UUID | None:
+def of_attempt(reference: str | None) -> UUID | None:
+    """The payment whose attempt's key this is; None where it is none."""
     try:
         return UUID((reference or "")[:UUID_CHARACTERS])
     except ValueError:

@@ -21,6 +21,8 @@ from tenant_db.payments.stepping import remark
 
 TABLE: Final = PayerStep.__tablename__
 COLUMN: Final = "sealed"
+SENDS_AWAY: Final = "payment_method"
+"""The one value whose provider may send the payer to their bank."""
 KEPT_FOR: Final = timedelta(minutes=15)
 """A code that was not handed on by then is of no use any more."""
 
@@ -65,8 +67,10 @@ async def take_step(
         return None
     secret = await keyring.open(session.tenant_id, Place(TABLE, COLUMN, step_id), row.sealed)
     values: dict[str, str] = json.loads(secret.reveal())
-    return_url = await session.scalar(select(Payment.return_url).where(Payment.id == row.payment_id))
-    return values if return_url is None else {**values, "return_url": return_url}
+    if SENDS_AWAY in values:
+        back = await session.scalar(select(Payment.return_url).where(Payment.id == row.payment_id))
+        values |= {} if back is None else {"return_url": back}
+    return values
 
 
 async def drop_old_steps(session: TenantSession, now: datetime) -> None:

@@ -13,7 +13,7 @@ from tenant_db.payments.ending import expire_unsent
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.machine import CREATED, ENDED, PENDING, SUBMITTING, UNKNOWN
 from tenant_db.payments.models import Payment
-from tenant_db.payments.reviewing import flag
+from tenant_db.payments.reviewing import STILL_OPEN, flag
 from tenant_db.payments.rules import REVIEW_AFTER, Cause, next_poll_at
 from tenant_db.payments.stepping import step
 from tenant_db.reviews.rules import ReviewCause
@@ -70,7 +70,7 @@ async def take_rung(session: TenantSession, payment_id: UUID, now: datetime, lad
         # A short ladder ends, but somebody must still be told.
         due = asked_from + REVIEW_AFTER
     if now - asked_from >= REVIEW_AFTER:
-        flag(session, payment, "It is still open after a day.", Cause.JOB, ReviewCause.UNKNOWN_OUTCOME)
+        flag(session, payment, STILL_OPEN, Cause.JOB, ReviewCause.UNKNOWN_OUTCOME)
     is_lost = payment.state is UNKNOWN and payment.provider_reference is None
     lost = await attempt_of(session, payment) if is_lost else None
     # Money that was promised waits for the business, not for the payer.

@@ -9,8 +9,8 @@ from tenancy.sessions import TenantSession
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Cause
 from tenant_db.payments.stepping import remark
-from tenant_db.reviews.opening import NewReview, open_review_at_end
-from tenant_db.reviews.rules import ReviewCause, ReviewSubject
+from tenant_db.reviews.opening import NewReview, open_review_at_end, overtake_at_end
+from tenant_db.reviews.rules import ReviewCause, ReviewDecision, ReviewSubject
 
 QUESTIONS: Final[Mapping[ReviewCause, str]] = {
     ReviewCause.UNKNOWN_OUTCOME: "Was this paid? Look at the provider, and say so.",
@@ -18,6 +18,7 @@ QUESTIONS: Final[Mapping[ReviewCause, str]] = {
     ReviewCause.NOT_CREDITED: "The money came in, and its store could not be credited. Where does it go?",
     ReviewCause.DOUBLE_PAYMENT: "More was paid than was asked for. Shall the rest be given back?",
 }
+STILL_OPEN: Final = "It is still open after a day."
 _QUESTION: Final = "The provider contradicts what is settled or known. What is true?"
 
 log = structlog.get_logger()
@@ -40,5 +41,15 @@ def flag(
     payment.needs_review = True
     remark(session, payment, cause, review=note)
     question = QUESTIONS.get(about, _QUESTION)
-    open_review_at_end(session, NewReview(ReviewSubject.PAYMENT, payment.id, about, question, note))
+    suggestion = ReviewDecision.REFUND if about is ReviewCause.DOUBLE_PAYMENT else None
+    asked = NewReview(ReviewSubject.PAYMENT, payment.id, about, question, note, suggestion)
+    open_review_at_end(session, asked)
     log.warning("payment_needs_review", payment_id=str(payment.id), note=note)
+
+
+def answered(session: TenantSession, payment: Payment) -> None:
+    """Take back the question whether a payment was paid, where nothing else is asked of people."""
+    if payment.needs_review and payment.review_note == STILL_OPEN:
+        payment.needs_review = False
+        payment.review_note = None
+        overtake_at_end(session, ReviewSubject.PAYMENT, payment.id)

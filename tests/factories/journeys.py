@@ -28,6 +28,7 @@ from jobs.alerts import alert_handlers
 from jobs.channels import channel_handlers
 from jobs.forwarding import forwarding_handlers
 from jobs.inbox import inbox_handlers
+from jobs.payment_sweep import sweep_handlers
 from jobs.payments import payment_handlers
 from jobs.providers import Providers
 from jobs.refunds import refund_handlers
@@ -255,6 +256,7 @@ async def running_journey(
         providers = Providers(services, Outside(http, ProcessTokens(clock), clock))
         handlers = [
             *payment_handlers(providers),
+            *sweep_handlers(providers),
             *inbox_handlers(providers),
             *channel_handlers(providers),
             *refund_handlers(providers),
