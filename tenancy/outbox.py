@@ -110,7 +110,8 @@ async def somebody_comes(session: Session, kind: str, *, by: datetime, **ids: st
 
 async def next_due(session: Session, queue: str) -> datetime | None:
     """When the queue has something to do next: a due time, or the end of a lease."""
-    due: datetime | None = await session.scalar(looking(model_of(session, OutboxColumns)), {"in_queue": queue})
+    statement = looking(model_of(session, OutboxColumns))
+    due: datetime | None = await session.scalar(statement, {"in_queue": queue})
     return due
 
 
