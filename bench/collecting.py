@@ -30,8 +30,9 @@ WATCH: Final = "subscription Watch { paymentsUpdated { id status version } }"
 ENDED: Final = {"SUCCEEDED", "FAILED", "EXPIRED", "CANCELLED"}
 SUSTAINED: Final = (
     "{count} payments offered at {offered}/s by an open loop, all paid: initiated over HTTP, prompted by the"
-    " one worker at the sandbox, called back, settled, posted, told to a WebSocket; counted from the first call"
-    " to the last event; from call to event p50 {p50:.0f} ms, p95 {p95:.0f} ms, of which the payer takes 300 ms"
+    " one worker at the sandbox, called back, settled, posted, told to a WebSocket; counted from the first"
+    " call to the last event; from call to event p50 {p50:.0f} ms, p95 {p95:.0f} ms, of which the payer"
+    " takes 300 ms"
 )
 CALM: Final = (
     "initiatePayment at {rate}/s, open loop, timed from the planned moment, while the same payments"
