@@ -7,25 +7,28 @@ from time import monotonic
 from typing import Final
 from uuid import UUID
 
-import structlog
-
+from core.alerts import AlertKind
 from core.ids import Kind, outside
 from integrations.webhooks_out.addresses import Network
 from integrations.webhooks_out.sending import OutgoingWebhook, deliver
 from jobs.work import Done, Handler, Later, Result, Work
 from tenancy.audit import SYSTEM, record_audit
 from tenancy.outbox import somebody_comes
+from tenant_db.alerts.raising import raise_alert
 from tenant_db.webhooks import delivering
 from tenant_db.webhooks.delivering import Answered, Message, Target
+from tenant_db.webhooks.rules import DisabledReason
 
 RUN_S: Final = 30.0
 """With the last message's own time, within what a job may take."""
+DISABLED: Final = {
+    DisabledReason.FAILING: "Nothing has reached this webhook endpoint for some three days; it is disabled.",
+    DisabledReason.GONE: "This webhook endpoint answered that it is gone (410); it is disabled.",
+}
 ATTEMPTS_MAX: Final = 3_000
 """Runs of one job: it comes back while messages wait for their next try."""
 PATIENCE_S: Final = 2.0
 """While another run delivers to the same endpoint."""
-
-log = structlog.get_logger()
 
 
 def webhook_handlers(allowed: Sequence[Network]) -> list[Handler]:
@@ -98,5 +101,5 @@ async def _deliver(work: Work, target: Target, message: Message, allowed: Sequen
             subject = outside(Kind.WEBHOOK_ENDPOINT, target.endpoint_id)
             details = {"reason": reason.value}
             record_audit(session, SYSTEM, "disable_webhook_endpoint", subject=subject, details=details)
-            log.warning("webhook_endpoint_disabled", endpoint=subject, reason=reason.value)
+            await raise_alert(session, AlertKind.WEBHOOK_DISABLED, subject, DISABLED[reason])
     return reason is None

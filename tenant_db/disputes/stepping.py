@@ -17,12 +17,14 @@ def tell_happened(session: TenantSession, dispute: Dispute, event: WebhookEvent)
     """Leave a message for the tenant's own systems."""
     due = dispute.evidence_due_at
     data = {
-        "payment": outside(Kind.PAYMENT, dispute.payment_id),
-        "amount_minor": str(dispute.amount_minor),
+        "id": outside(Kind.DISPUTE, dispute.id),
+        "paymentId": outside(Kind.PAYMENT, dispute.payment_id),
+        "amountMinor": str(dispute.amount_minor),
         "currency": dispute.currency.value,
         "status": dispute.status,
         "reason": dispute.reason,
-        "provider_reference": dispute.provider_reference,
-        "evidence_due_at": None if due is None else due.isoformat(),
+        "providerReference": dispute.provider_reference,
+        "evidenceDueAt": None if due is None else due.isoformat(),
+        "version": dispute.version,
     }
     tell_endpoints(session, Happened(event, outside(Kind.DISPUTE, dispute.id), dispute.version, data))

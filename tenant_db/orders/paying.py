@@ -14,7 +14,7 @@ from tenancy.sessions import TenantSession
 from tenant_db.orders.errors import AmountNotDue, OrderNotOpen
 from tenant_db.orders.machine import CANCELLED, EXPIRED, OPEN, PAID
 from tenant_db.orders.models import Order
-from tenant_db.orders.telling import tell_of
+from tenant_db.orders.telling import tell_of, tell_paid
 from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import Cause
@@ -100,6 +100,8 @@ async def note_paid(session: TenantSession, payment: Payment, cause: Cause, now:
     if payment.order_id is None:
         payment.order_id = standing.id
     tell_of(session, standing.id)
+    if standing.is_same_currency and standing.was in (OPEN, EXPIRED) and brought.minor >= standing.due_minor:
+        tell_paid(session, standing.id, payment)
     note = _refundable(standing, brought.minor)
     if note is None:
         return Reception.TAKEN

@@ -8,6 +8,7 @@ from tenant_db.orders.telling import tell_of
 from tenant_db.payments.machine import PaymentStatus
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Cause
+from tenant_db.payments.telling import tell_of_step
 
 
 def step(
@@ -18,6 +19,7 @@ def step(
     # Counted before the commit: what is rolled back counts too, which a gauge of trends can bear.
     PAYMENTS.labels(payment.provider, payment.status).inc()
     tell(session, payment)
+    tell_of_step(session, payment, to)
 
 
 def remark(session: TenantSession, payment: Payment, cause: Cause, **details: str | int) -> None:

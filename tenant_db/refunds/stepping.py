@@ -45,13 +45,15 @@ def tell_end(session: TenantSession, refund: Refund) -> None:
     if event is None:
         return
     data = {
-        "payment": outside(Kind.PAYMENT, refund.payment_id),
-        "amount_minor": str(refund.amount_minor),
+        "id": outside(Kind.REFUND, refund.id),
+        "paymentId": outside(Kind.PAYMENT, refund.payment_id),
+        "amountMinor": str(refund.amount_minor),
         "currency": refund.currency.value,
         "status": refund.status,
         "origin": refund.origin,
         "reason": refund.reason,
-        "provider_reference": refund.provider_reference,
-        "failure_message": refund.failure_message,
+        "providerReference": refund.provider_reference,
+        "failureMessage": refund.failure_message,
+        "version": refund.version,
     }
     tell_endpoints(session, Happened(event, outside(Kind.REFUND, refund.id), refund.version, data))

@@ -20,10 +20,12 @@ from jobs.work import Done, Later, Result, Work
 from tenancy.context import Services
 from tenancy.keyring import Keyring
 from tenancy.sessions import Tenant
+from tenant_db.alerts.models import Alert
 from tenant_db.outbox.models import TenantOutbox
-from tenant_db.payments.machine import SUCCEEDED
+from tenant_db.payments.machine import SUBMITTING, SUCCEEDED
 from tenant_db.payments.models import Payment
-from tenant_db.payments.telling import tell_of_step
+from tenant_db.payments.rules import Cause
+from tenant_db.payments.stepping import step
 from tenant_db.webhooks import endpoints
 from tenant_db.webhooks.endpoints import EndpointInput
 from tenant_db.webhooks.errors import TooManyWebhookEndpoints, WebhookEndpointDisabled
@@ -111,11 +113,13 @@ async def test_what_a_payment_came_to_is_told_in_its_own_transaction(line: Line)
 
     with pytest.raises(ZeroDivisionError):
         async with line.tenant.transaction() as session:
-            tell_of_step(session, await session.get_one(Payment, payment.id), SUCCEEDED)
+            step(session, await session.get_one(Payment, payment.id), SUBMITTING, Cause.JOB)
+            step(session, await session.get_one(Payment, payment.id), SUCCEEDED, Cause.JOB)
             raise ZeroDivisionError
     assert await line.deliveries() == []
     async with line.tenant.transaction() as session:
-        tell_of_step(session, await session.get_one(Payment, payment.id), SUCCEEDED)
+        step(session, await session.get_one(Payment, payment.id), SUBMITTING, Cause.JOB)
+        step(session, await session.get_one(Payment, payment.id), SUCCEEDED, Cause.JOB)
 
     (message,) = await line.deliveries()
     assert message.payload["orderReference"] == "order 7"
@@ -151,13 +155,16 @@ async def test_an_endpoint_that_fails_for_days_is_disabled_and_can_be_enabled_ag
     line.server.answers = [answer(503, "no")]
     await line.happen("pay_1")
 
-    for step in LADDER:
+    for pause in LADDER:
         assert isinstance(await line.run(), Later)
-        line.clock.ahead += step + timedelta(seconds=1)
+        line.clock.ahead += pause + timedelta(seconds=1)
     assert await line.run() == Done()
 
     endpoint = await line.endpoint()
     assert (endpoint.is_enabled, endpoint.disabled_reason) == (False, "failing")
+    async with line.tenant.reading() as session:
+        (alert,) = (await session.scalars(select(Alert))).all()
+    assert (alert.kind, alert.subject) == ("webhook_disabled", outside(Kind.WEBHOOK_ENDPOINT, endpoint.id))
     (message,) = await line.deliveries()
     assert (message.state, message.tries) == ("failed", len(LADDER) + 1)
     async with line.tenant.reading() as session:
