@@ -41,15 +41,22 @@ class Caller:
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname, parts.port
-        lines = [f"{name}: {value}" for name, value in headers.items()]
-        self._head = "\r\n".join([f"POST {parts.path} HTTP/1.1", f"host: {parts.netloc}", *lines])
+        self._lines = [f"host: {parts.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
+        self._head = "\r\n".join([f"POST {parts.path} HTTP/1.1", *self._lines])
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def post(self, content: object) -> Answer:
         """Send it and read the whole answer."""
-        body = orjson.dumps(content)
+        return await self._send(self._head, orjson.dumps(content))
+
+    async def post_to(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """The same for bytes that may not be changed, to another path, with headers beside its own."""
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        return await self._send("\r\n".join([f"POST {path} HTTP/1.1", *self._lines, *lines]), body)
+
+    async def _send(self, head: str, body: bytes) -> Answer:
         reader, writer = self._idle.pop() if self._idle else await self._connect()
-        writer.write(f"{self._head}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+        writer.write(f"{head}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
         answer = await _answer(reader)
         self._idle.append((reader, writer))
         return answer

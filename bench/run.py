@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import uvloop
 from callbacks import callback_to_event_p95_ms
+from collecting import payments_end_to_end
 from idling import idle_rss_mb
 from ledger_bulk import ledger_bulk
 from ledger_chaining import ledger_chain_slowdown_pct
@@ -23,11 +24,14 @@ from ledger_http import ledger_bulk_http
 from ledger_million import ledger_million
 from migrating import migrate_200
 from mixing import api_p95_ms_at_100rps
+from noisy import noisy_neighbour_delay_ms
 from provisioning import provision_tenant
 from reading import read_page
 from results import LATEST, Row, write
 from routing import BUDGET, routing
+from subscriptions import subscriptions
 from system import TIER, System, command, system
+from webhooks import webhooks_accepted
 from writing import initiate_payment, pgbench_command
 
 from server.embedded import SETTINGS
@@ -46,6 +50,12 @@ ON_SYSTEM: Final[Sequence[Mapping[str, OnSystem]]] = (
         "callback_to_event_p95_ms": callback_to_event_p95_ms,
         "api_p95_ms_at_100rps": api_p95_ms_at_100rps,
         "initiate_payment": initiate_payment,
+    },
+    {"payments_end_to_end": payments_end_to_end},
+    {
+        "subscriptions": subscriptions,
+        "noisy_neighbour_delay_ms": noisy_neighbour_delay_ms,
+        "webhooks_accepted": webhooks_accepted,
     },
     {"ledger_bulk_http": ledger_bulk_http},
 )

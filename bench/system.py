@@ -102,7 +102,7 @@ async def paused(running: System, *names: str) -> AsyncIterator[None]:
 async def second_server(running: System) -> AsyncIterator[str]:
     """Another server process of the same system, until the end of the block; gives its GraphQL URL."""
     port = free_ports()
-    environment = _environment_of(running.pids()["server"])
+    environment = environment_of(running.pids()["server"])
     argv = [sys.executable, "-m", "server.cli", "server", "--port", str(port)]
     log = running.data_dir / "log" / "second.log"
     with log.open("wb") as stream:
@@ -200,7 +200,8 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _environment_of(pid: int) -> dict[str, str]:
+def environment_of(pid: int) -> dict[str, str]:
+    """The settings a process was started with."""
     given = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
     return dict(pair.split("=", 1) for pair in given if "=" in pair)
 
