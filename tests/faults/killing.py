@@ -5,8 +5,10 @@ import logging
 import os
 import random
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final
 
 from tests.faults.tills import Tills
@@ -37,14 +39,17 @@ class Killer:
     running: Running
     kills: list[Kill]
     killed: list[str] = field(default_factory=list)
+    last_at: float = field(default_factory=monotonic)
+    """When the last one died."""
 
     @classmethod
-    def planned(cls, running: Running, chance: random.Random, *, rounds: int, payments: int) -> "Killer":
-        """Each victim once a round, in any order, spread over all payments."""
-        victims = [victim for _ in range(rounds) for victim in chance.sample(VICTIMS, len(VICTIMS))]
+    def planned(
+        cls, running: Running, chance: random.Random, *, victims: Sequence[str], payments: int
+    ) -> "Killer":
+        """Each victim as often as it is named, in any order, spread over all payments."""
         kills = [
             Kill(1 + payments * number // len(victims), chance.uniform(0, JITTER_S), victim)
-            for number, victim in enumerate(victims)
+            for number, victim in enumerate(chance.sample(victims, len(victims)))
         ]
         return cls(running, kills)
 
@@ -52,9 +57,9 @@ class Killer:
         for kill in self.kills:
             await tills.until_accepted(kill.after_accepted)
             await asyncio.sleep(kill.delay_s)  # a moment that means nothing is the point
-            await self._kill(kill.victim)
+            await self.kill(kill.victim)
 
-    async def _kill(self, victim: str) -> None:
+    async def kill(self, victim: str) -> None:
         """Kill it, as soon as it runs: it may be dead already."""
         while True:
             pid = self._pid(victim)
@@ -62,7 +67,8 @@ class Killer:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     self.killed.append(victim)
-                    log.info("killed %s", victim)
+                    self.last_at = monotonic()
+                    log.info("killed %s, %d in all", victim, len(self.killed))
                     return
             await asyncio.sleep(POLL_S)
 

@@ -1,23 +1,48 @@
-"""Compares what the sandbox's book says was paid with what the databases say."""
+"""Compares what the sandbox's books say was paid and given back with what the databases say."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 import asyncpg
 import httpx
 
-from core.ids import Kind, inside
+from core.ids import Kind, inside, outside
+from tests.bookkeeping import TRUTHS
+from tests.faults.places import Place
 from tests.running import Running
 
-LADDER_S: Final = [2, 4, 7, 10, 15, 20, 30, 40, 50, 60, 75, 90, 110, 130, 150, 180, 210, 240, 300, 360, 420]
+DAY_S: Final = 86_400
+LADDER_S: Final = [2, 4, 7, *range(10, 900, 5), *range(7_200, 8_400, 5), *range(DAY_S, DAY_S + 2_400, 5)]
+"""Every five seconds while the run lasts, and again after each leap of its clock."""
 OPEN: Final = "('created', 'submitting', 'pending', 'unknown')"
 WAITING: Final = (
-    f"SELECT 'payment ' || id || ' ' || status FROM payments WHERE status IN {OPEN}"  # noqa: S608 - a constant
-    " AND NOT (status = 'unknown' AND provider_reference IS NULL)"
+    "SELECT 'payment ' || id || ' ' || provider || ' ' || status FROM payments"
+    " WHERE status IN ('created', 'submitting')"
+    "  OR (status = 'unknown' AND provider_reference IS NOT NULL)"
+    "  OR (status = 'pending' AND provider = 'mpesa')"
+    " UNION ALL SELECT 'refund ' || id || ' ' || status FROM refunds"
+    " WHERE status IN ('requested', 'submitting', 'unknown', 'pending')"
     " UNION ALL SELECT 'message ' || id || ' ' || state FROM inbox WHERE state = 'received'"
-    " UNION ALL SELECT 'job ' || kind || ' ' || state FROM outbox"
-    " WHERE state IN ('pending', 'running') AND kind <> 'poll_payment'"
+    " UNION ALL SELECT 'job ' || kind || ' ' || state FROM outbox WHERE state IN ('pending', 'running')"
+    " AND kind NOT IN ('poll_payment', 'ask_payment', 'ask_refund')"
+)
+"""What must still change by itself. A card payment stays pending while its payer may try again."""
+UNDECIDED: Final = (
+    "SELECT 'payment ' || id || ' ' || provider || ' ' || status FROM payments"  # noqa: S608 - a constant
+    f" WHERE status IN {OPEN}"
+    " AND NOT (provider = 'mpesa' AND status = 'unknown' AND provider_reference IS NULL)"
+)
+UNSEEN: Final = f"SELECT 'payment ' || id FROM payments WHERE status IN {OPEN} AND NOT needs_review"  # noqa: S608
+LEAP: Final = (
+    "UPDATE payments SET submitted_at = submitted_at - make_interval(secs => $1),"  # noqa: S608 - a constant
+    f" expires_at = expires_at - make_interval(secs => $1) WHERE status IN {OPEN}"
+)
+BALANCES: Final = (
+    "SELECT code, sum(CASE normal_side WHEN 'debit' THEN 1 ELSE -1 END"
+    " * (posted_debits_minor - posted_credits_minor))::bigint AS balance FROM ledger_accounts GROUP BY code"
 )
 
 
@@ -33,8 +58,8 @@ class Books:
     async def hasten(self) -> None:
         """Ask soon about payments that nobody tells of, and do not count what the tills ask for."""
         await self.owner.execute(
-            "UPDATE payment_providers SET"
-            " settings = jsonb_set(settings, '{poll_ladder_s}', to_jsonb($1::int[])) WHERE code = 'mpesa'",
+            "UPDATE payment_providers"
+            " SET settings = jsonb_set(settings, '{poll_ladder_s}', to_jsonb($1::int[]))",
             LADDER_S,
         )
         await self.owner.execute(
@@ -42,19 +67,27 @@ class Books:
             inside(Kind.TENANT, self.running.demo["tenant"]["id"]),
         )
 
-    async def waiting(self) -> list[str]:
-        """What may still change by itself: open payments that can be asked for, and messages not read yet."""
+    async def waiting(self, query: str, places: Iterable[Place] = ()) -> list[str]:
+        """What a query finds, and what a provider's book calls paid and no payment has."""
         try:
-            return [row[0] for row in await self.tenant.fetch(WAITING)]
+            found = [row[0] for row in await self.tenant.fetch(query)]
+            for place in places:
+                found += [f"{place.provider} {name}" for name in await self._uncredited(place)]
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             # The last of the kills may have hit it.
             return [f"the database: {error}"]
+        return found
 
-    async def tell_the_rest(self) -> None:
-        """Have M-Pesa tell now what it kept back, and confirm what it told nobody who listened."""
-        (await self.sandbox.post("/_control/mpesa/release", json={})).raise_for_status()
-        for prompt in (await self.book())["stk"]:
-            if prompt["receipt"] and not any(told.endswith(": 200") for told in prompt["told"]):
+    async def tell_the_rest(self, places: Iterable[Place]) -> None:
+        """Have providers tell now what they kept back, and M-Pesa confirm what nobody listened to."""
+        for place in places:
+            path = f"/_control/{place.provider}/release"
+            (await self.sandbox.post(path, json={})).raise_for_status()
+        book = await self.book("mpesa")
+        confirmed = {payment["receipt"] for payment in book["manual"]}
+        for prompt in book["stk"]:
+            is_heard = any(told.endswith(": 200") for told in prompt["told"])
+            if prompt["receipt"] and prompt["receipt"] not in confirmed and not is_heard:
                 payment = {
                     "short_code": prompt["short_code"],
                     "amount": f"{prompt['amount']}.00",
@@ -64,64 +97,105 @@ class Books:
                 }
                 (await self.sandbox.post("/_control/mpesa/c2b", json=payment)).raise_for_status()
 
-    async def book(self) -> dict[str, Any]:
-        response = await self.sandbox.get("/_control/mpesa/book")
+    async def leap(self, seconds: int) -> None:
+        """Move every open payment back in time, as if so much had passed since it was sent."""
+        await self.tenant.execute(LEAP, seconds)
+
+    async def book(self, provider: str) -> dict[str, Any]:
+        response = await self.sandbox.get(f"/_control/{provider}/book")
         found: dict[str, Any] = response.json()
         return found
 
-    async def require_one_payment_each(self, answers: dict[str, set[str]]) -> None:
+    async def require_one_payment_each(self, answers: Mapping[str, set[str]]) -> None:
         """Each accepted idempotency key stands for one payment, which is there; there are no others."""
         rows = await self.tenant.fetch(
             "SELECT id, order_reference FROM payments WHERE order_reference IS NOT NULL"
         )
         found = Counter(row["order_reference"] for row in rows)
         assert found == Counter(dict.fromkeys(answers, 1))
-        by_key = {row["order_reference"]: row["id"] for row in rows}
-        assert {key: {inside(Kind.PAYMENT, id_) for id_ in ids} for key, ids in answers.items()} == {
-            key: {id_} for key, id_ in by_key.items()
+        by_key = {row["order_reference"]: {outside(Kind.PAYMENT, row["id"])} for row in rows}
+        assert by_key == answers
+
+    async def require_one_refund_each(self, answers: Mapping[str, set[str]]) -> None:
+        """As for payments; nobody else gave anything back."""
+        assert all(len(ids) == 1 for ids in answers.values()), answers
+        rows = await self.tenant.fetch("SELECT id FROM refunds")
+        assert {outside(Kind.REFUND, row["id"]) for row in rows} == {
+            id_ for ids in answers.values() for id_ in ids
         }
 
-    async def require_receipts(self) -> int:
-        """One prompt a payment at most; what was paid has succeeded, and nothing else. Gives shillings."""
-        book = await self.book()
-        prompts = Counter(prompt["reference"] for prompt in book["stk"])
-        assert {reference: count for reference, count in prompts.items() if count > 1} == {}
-        paid = {entry["receipt"]: entry for entry in book["paid"]}
-        rows = await self.tenant.fetch(
-            "SELECT reference, receipt, amount_minor FROM payments WHERE status = 'succeeded'"
-        )
-        assert {row["receipt"]: row["reference"] for row in rows} == {
-            receipt: entry["reference"] for receipt, entry in paid.items()
-        }
-        assert len(rows) == len(paid)
-        return sum(round(float(entry["amount"])) for entry in paid.values())
+    async def require_books(self, place: Place) -> tuple[int, int]:
+        """What the provider calls paid or given back is booked once, with its amount, and nothing else is.
 
-    async def require_ledger(self, shillings: int) -> None:
-        """The books hold what was paid, once, and every counter is the sum of its entries."""
-        rows = await self.tenant.fetch(
-            "SELECT split_part(code, ':', 1) AS sort,"
-            " sum(abs(posted_credits_minor - posted_debits_minor)) AS balance FROM ledger_accounts GROUP BY 1"
+        The ledger holds the difference less the fees. Gives both sums.
+        """
+        paid, refunded = await self._paid(place), await self._given_back(place)
+        assert await self._succeeded(place) == Counter(paid)
+        booked = await self.tenant.fetch(
+            "SELECT id, amount_minor FROM refunds WHERE provider = $1 AND status = 'succeeded'",
+            place.provider,
         )
-        balances = {row["sort"]: int(row["balance"]) for row in rows}
-        assert balances["holding"] == balances["store"] == shillings * 100
-        assert balances.get("suspense", 0) == 0
-        wrong = await self.tenant.fetch(
-            "SELECT a.code FROM ledger_accounts a LEFT JOIN ledger_entries e ON e.account_id = a.id"
-            " GROUP BY a.id HAVING count(e.sequence) <> a.entry_count"
-            " OR coalesce(sum(e.amount_minor) FILTER (WHERE e.side = 'debit'), 0) <> a.posted_debits_minor"
-            " OR coalesce(sum(e.amount_minor) FILTER (WHERE e.side = 'credit'), 0) <> a.posted_credits_minor"
+        assert Counter((outside(Kind.REFUND, row["id"]), row["amount_minor"]) for row in booked) == Counter(
+            refunded
         )
-        assert [row["code"] for row in wrong] == []
+        fees = await self.tenant.fetchval(
+            "SELECT coalesce(sum(fee_minor), 0)::bigint FROM payments WHERE provider = $1", place.provider
+        )
+        taken, given = sum(minor for _, minor in paid), sum(minor for _, minor in refunded)
+        rows = await self.tenant.fetch(BALANCES)
+        balances = {row["code"]: row["balance"] for row in rows if place.holding in row["code"]}
+        store = outside(Kind.STORE, inside(Kind.STORE, self.running.demo["store_id"]))
+        assert balances.get(f"holding:{place.holding}", 0) == taken - given - fees, balances
+        assert balances.get(f"store:{store}:available:{place.holding}", 0) == taken - given - fees, balances
+        assert balances.get(f"suspense:{place.holding}", 0) == 0, balances
+        return taken, given
+
+    async def require_true_ledger(self) -> None:
+        """Debits are credits, every counter is the sum of its entries, every chain is whole."""
+        broken = {
+            truth: len(rows) for truth, query in TRUTHS.items() if (rows := await self.tenant.fetch(query))
+        }
+        assert broken == {}
 
     async def require_an_end(self) -> Counter[str]:
-        """Every payment has ended, but those whose prompt nobody answered for: they wait for a person."""
-        book = await self.book()
-        paid = {entry["reference"] for entry in book["paid"]}
-        rows = await self.tenant.fetch("SELECT reference, status, provider_reference FROM payments")
-        for row in rows:
-            if row["status"] in {"created", "submitting", "pending", "unknown"}:
-                assert (row["status"], row["provider_reference"]) == ("unknown", None), dict(row)
-                assert row["reference"] not in paid
+        """Every payment and refund has ended or waits for a person, and no job was given up."""
+        assert await self.waiting(UNSEEN) == []
         dead = await self.tenant.fetch("SELECT kind, last_error FROM outbox WHERE state = 'dead'")
         assert [dict(row) for row in dead] == []
-        return Counter(row["status"] for row in rows)
+        reviews = await self.tenant.fetch(
+            "SELECT 'payment ' || p.id FROM payments p WHERE needs_review"
+            " AND status IN ('pending', 'unknown')"
+            " AND NOT EXISTS (SELECT FROM reviews r WHERE r.subject_id = p.id AND r.state = 'open')"
+        )
+        assert [row[0] for row in reviews] == []
+        rows = await self.tenant.fetch("SELECT provider, status FROM payments")
+        refunds = await self.tenant.fetch("SELECT provider, status FROM refunds")
+        return Counter(f"{row['provider']} {row['status']}" for row in rows) + Counter(
+            f"{row['provider']} refund {row['status']}" for row in refunds
+        )
+
+    async def _uncredited(self, place: Place) -> list[str]:
+        return [name for name, _ in Counter(await self._paid(place)) - await self._succeeded(place)]
+
+    async def _paid(self, place: Place) -> list[tuple[str, int]]:
+        """By the payer's reference at M-Pesa, else by our own id."""
+        rows = (await self.book(place.provider))["paid"]
+        if place.is_phone:
+            # One receipt is told twice where a confirmation stood in for a callback.
+            by_receipt = {row["receipt"]: row for row in rows}.values()
+            return [(row["reference"], int(Decimal(row["amount"]) * 100)) for row in by_receipt]
+        return [(row["payment_id"], row["amount_minor"]) for row in rows]
+
+    async def _given_back(self, place: Place) -> list[tuple[str, int]]:
+        rows = [] if place.is_phone else (await self.book(place.provider))["refunded"]
+        return [(row["refund_id"], row["amount_minor"]) for row in rows]
+
+    async def _succeeded(self, place: Place) -> Counter[tuple[str, int]]:
+        rows = await self.tenant.fetch(
+            "SELECT id, reference, amount_minor FROM payments WHERE provider = $1 AND status = 'succeeded'",
+            place.provider,
+        )
+        return Counter(
+            (row["reference"] if place.is_phone else outside(Kind.PAYMENT, row["id"]), row["amount_minor"])
+            for row in rows
+        )

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -15,15 +17,23 @@ from sqlalchemy import make_url
 from core.ids import Kind, inside
 from tests.api import Api
 from tests.embedded import passable_folder
-from tests.faults.killing import Killer
-from tests.faults.reckoning import Books
+from tests.faults.killing import VICTIMS, Killer
+from tests.faults.places import Place, open_places, plan_weather
+from tests.faults.reckoning import DAY_S, UNDECIDED, UNSEEN, WAITING, Books
 from tests.faults.tills import Customer, Tills
 from tests.running import Running, hazina_up
 
-SEED: Final = 20_261_121
-TILLS: Final = 12
+SEED: Final = int(os.environ.get("HAZINA_FAULTS_SEED", "20261121"))
+"""Chooses every kill, outcome, amount and phone; the moments are the machine's own."""
+AT_REST_WITHIN_S: Final = 180.0
+"""Since the last fault: then all that is decided is settled."""
+PAYERS_TIME_S: Final = 7_200
+"""Longer than any payer of the run may take."""
+LEFT_OPEN_FOR_S: Final = 60.0
+REFUNDED: Final = 24
+"""Customers who want money back after all are served, while the worker dies once more."""
 POLL_S: Final = 0.5
-OUTCOMES: Final = {
+PROMPTS: Final = {
     "success": 40,
     "cancelled": 8,
     "insufficient_funds": 8,
@@ -39,9 +49,9 @@ OUTCOMES: Final = {
     "html": 2,
     "reset_before_acceptance": 2,
     "reset_after_acceptance": 4,
-    "timeout_after_acceptance": 1,
 }
 """What payers and M-Pesa do, and how often."""
+HANGING: Final = "timeout_after_acceptance"
 
 log = logging.getLogger(__name__)
 
@@ -73,65 +83,96 @@ async def books(running: Running) -> AsyncIterator[Books]:
     owner.terminate()
 
 
-async def customers(books: Books, chance: random.Random, count: int) -> list[Customer]:
-    """Customers whose phones the sandbox knows what to do with; no two have one phone."""
+async def customers(
+    books: Books, places: Sequence[Place], chance: random.Random, count: int, *, hangs: int
+) -> list[Customer]:
+    """Customers of all places, and a sandbox that knows what to do with them; no two have one phone."""
     phones = chance.sample(range(10**8), count)
-    # The first call hangs for half a minute: whenever the worker is killed, a job dies with it.
-    kinds = [
-        "timeout_after_acceptance",
-        *chance.choices(list(OUTCOMES), list(OUTCOMES.values()), k=count - 1),
-    ]
-    found = [
-        Customer(number, f"+2547{phone:08}", chance.randint(1, 500), kind)
-        for number, (phone, kind) in enumerate(zip(phones, kinds, strict=True))
-    ]
-    for customer in found:
-        plan = {"outcomes": [customer.outcome], "phone": customer.phone.removeprefix("+")}
-        (await books.sandbox.post("/_control/mpesa/next", json=plan)).raise_for_status()
+    found = []
+    for number, phone in enumerate(phones):
+        # In turn, so that a short run has them all.
+        place = places[number % len(places)]
+        (kind,) = chance.choices(list(PROMPTS), list(PROMPTS.values()))
+        kind = HANGING if number < hangs * len(places) else kind
+        customer = Customer(number, place, f"+2547{phone:08}", chance.randint(100, 2_000))
+        found.append(customer)
+        if place.is_phone:
+            plan = {"outcomes": [kind], "phone": customer.phone.removeprefix("+")}
+            (await books.sandbox.post("/_control/mpesa/next", json=plan)).raise_for_status()
+    for place in places:
+        if not place.is_phone:
+            await plan_weather(books.sandbox, place.provider, chance, count // len(places), hangs=hangs)
     return found
 
 
-async def at_rest(books: Books, within_s: float) -> None:
-    """Wait until nothing more happens by itself."""
+async def at_rest(books: Books, query: str, within_s: float, places: Sequence[Place]) -> None:
+    """Have everything told, and wait until nothing more happens by itself."""
     waiting: list[str] = []
     try:
         async with asyncio.timeout(within_s):
-            while waiting := await books.waiting():  # noqa: ASYNC110 - other processes can't set our event
+            while waiting := await books.waiting(query, places):
+                await books.tell_the_rest(places)
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         raise AssertionError(f"still open after {within_s} s: {waiting}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything."""
+
+    payments: int
+    tills: int
+    victims: Sequence[str]
+    hangs: int
+    """Answers of each provider that never come; each holds its job for most of a minute."""
+
+
+SHORT: Final = Size(payments=48, tills=24, victims=["worker", "postgres"], hangs=0)
+LONG: Final = Size(payments=2_000, tills=32, victims=[*VICTIMS] * 8, hangs=3)
+
+
 @pytest.mark.parametrize(
-    ("payments", "rounds"),
+    "size",
     [
-        pytest.param(24, 1, marks=pytest.mark.timeout(300), id="some"),
-        pytest.param(200, 4, marks=[pytest.mark.faults, pytest.mark.timeout(1_200)], id="many"),
+        pytest.param(SHORT, marks=pytest.mark.timeout(300), id="some"),
+        pytest.param(LONG, marks=[pytest.mark.faults, pytest.mark.timeout(1_800)], id="many"),
     ],
 )
 async def test_kills_at_random_moments_lose_and_double_nothing(
-    running: Running, books: Books, payments: int, rounds: int
+    running: Running, books: Books, size: Size
 ) -> None:
+    log.info("HAZINA_FAULTS_SEED=%d", SEED)
     chance = random.Random(SEED)  # noqa: S311 - the same kills in every run
     await books.hasten()
-    served = await customers(books, chance, payments)
     api = Api(running.demo["graphql_url"], running.demo["api_key"])
-    tills = Tills(api, running.demo["channel_id"], chance)
-    killer = Killer.planned(running, chance, rounds=rounds, payments=payments)
+    places = await open_places(running, api, books.sandbox)
+    served = await customers(books, places, chance, size.payments, hangs=size.hangs)
+    shop = Tills(api, chance)
+    killer = Killer.planned(running, chance, victims=size.victims, payments=size.payments)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(killer.kill_all(tills))
-        group.create_task(tills.sell(served, TILLS))
-    started = monotonic()
-    await at_rest(books, within_s=240)
-    await books.tell_the_rest()
-    await at_rest(books, within_s=120)
-    log.info(
-        "settled %.0f s after the last sale; repeated because of %s", monotonic() - started, tills.setbacks
-    )
+        group.create_task(killer.kill_all(shop))
+        group.create_task(shop.sell(served, size.tills))
+    log.info("all are served; repeated because of %s", shop.setbacks)
+    await at_rest(books, WAITING, AT_REST_WITHIN_S, places)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(shop.give_back_later(chance.sample(served, REFUNDED)))
+        group.create_task(killer.kill("worker"))
+    await at_rest(books, WAITING, AT_REST_WITHIN_S, places)
+    log.info("all that is decided is settled %.0f s after the last fault", monotonic() - killer.last_at)
+    await books.leap(PAYERS_TIME_S)
+    await at_rest(books, UNDECIDED, LEFT_OPEN_FOR_S, places)
+    await books.leap(DAY_S - PAYERS_TIME_S)
+    await at_rest(books, UNSEEN, LEFT_OPEN_FOR_S, places)
 
-    assert len(killer.killed) == 5 * rounds
-    await books.require_one_payment_each(tills.answers)
-    log.info("ended as %s", await books.require_an_end())
-    await books.require_ledger(await books.require_receipts())
+    assert len(killer.killed) == len(size.victims) + 1
+    log.info("ended as %s", dict(await books.require_an_end()))
+    await books.require_one_payment_each(shop.answers)
+    await books.require_one_refund_each(shop.refunds)
+    for place in places:
+        taken, given = await books.require_books(place)
+        assert taken > 0, place
+        log.info("%s took %d and gave back %d", place.provider, taken, given)
+    await books.require_true_ledger()
     await api.close()

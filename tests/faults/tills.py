@@ -1,6 +1,7 @@
 """Tills that go on selling while processes die under them, as a careful client would."""
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from tests.api import Api
+from tests.faults.places import Place
 from tests.paying import ENDED
 
 ACCEPTED_WITHIN_S: Final = 90.0
@@ -17,6 +19,9 @@ WATCHED_S: Final = 3.0
 RETRY_S: Final = 0.2
 REPEATED_SHARE: Final = 0.2
 """Of the accepted requests that are sent once more, as after an answer that got lost."""
+REFUNDED_SHARE: Final = 0.25
+"""Of the payments that a cashier saw succeed."""
+PROGRESS_EVERY: Final = 100
 MAY_BE_REPEATED: Final = {"IDEMPOTENCY_IN_PROGRESS", "RATE_LIMITED"}
 PAY: Final = """
 mutation($input: InitiatePaymentInput!) {
@@ -27,7 +32,18 @@ mutation($input: InitiatePaymentInput!) {
   }
 }
 """
+REFUND: Final = """
+mutation($input: RefundPaymentInput!) {
+  refundPayment(input: $input) {
+    __typename
+    ... on RefundPaymentSuccess { refund { id } }
+    ... on Error { code message }
+  }
+}
+"""
 STATUS: Final = "query($id: ID!) { payment(id: $id) { status } }"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +51,11 @@ class Customer:
     """One payment to be made."""
 
     number: int
+    place: Place
     phone: str
     shillings: int
-    outcome: str | Mapping[str, Any]
-    """What the sandbox's payer does."""
+    outcome: str | Mapping[str, Any] | None = None
+    """What the sandbox's payer does on this phone; others take what is planned next."""
 
     @property
     def key(self) -> str:
@@ -50,10 +67,11 @@ class Tills:
     """Serves customers through the public API, and keeps what it was answered."""
 
     api: Api
-    channel_id: str
     chance: random.Random
     answers: dict[str, set[str]] = field(default_factory=dict)
     """The ids of payments that each idempotency key was answered with."""
+    refunds: dict[str, set[str]] = field(default_factory=dict)
+    """The ids of refunds, in the same way."""
     setbacks: Counter[str] = field(default_factory=Counter)
     """Why requests had to be repeated."""
     accepted: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -63,6 +81,18 @@ class Tills:
         async with asyncio.TaskGroup() as group:
             for till in range(tills):
                 group.create_task(self._serve(customers[till::tills]))
+
+    async def give_back_later(self, customers: list[Customer]) -> None:
+        """Refunds to customers who were served before, all at once; whose payment failed gets none."""
+        async with asyncio.TaskGroup() as group:
+            for customer in customers:
+                if customer.key not in self.refunds and not customer.place.is_phone:
+                    group.create_task(self._return(customer))
+
+    async def _return(self, customer: Customer) -> None:
+        (payment_id,) = self.answers[customer.key]
+        if await self._watch(payment_id):
+            await self._give_back(customer, payment_id)
 
     async def until_accepted(self, count: int) -> None:
         async with self.accepted:
@@ -74,43 +104,69 @@ class Tills:
             async with self.accepted:
                 self.answers.setdefault(customer.key, set()).add(payment_id)
                 self.accepted.notify_all()
+            if len(self.answers) % PROGRESS_EVERY == 0:
+                log.info("%d payments accepted, %d refunds", len(self.answers), len(self.refunds))
             if self.chance.random() < REPEATED_SHARE:
                 self.answers[customer.key].add(await self._pay(customer))
-            await self._watch(payment_id)
+            is_paid = await self._watch(payment_id)
+            # Reversals at M-Pesa need an operator, whom the demo's channel has not.
+            if is_paid and not customer.place.is_phone and self.chance.random() < REFUNDED_SHARE:
+                await self._give_back(customer, payment_id)
 
     async def _pay(self, customer: Customer) -> str:
         """Ask until an answer comes, always with the same key."""
         wanted = {
             "idempotencyKey": customer.key,
-            "channelId": self.channel_id,
             "phone": customer.phone,
             "amount": {"amountMinor": str(customer.shillings * 100), "currency": "KES"},
             "description": "Under fire",
             "orderReference": customer.key,
+            **customer.place.chosen_by,
         }
+        payment: dict[str, Any] = (await self._done(PAY, "initiatePayment", wanted))["payment"]
+        return str(payment["id"])
+
+    async def _give_back(self, customer: Customer, payment_id: str) -> None:
+        """A part of it; sometimes asked twice, as after an answer that got lost."""
+        wanted = {
+            "idempotencyKey": f"refund-{customer.key}",
+            "paymentId": payment_id,
+            "reason": "Under fire",
+            "amount": {"amountMinor": str(100 * (1 + customer.shillings // 3)), "currency": "KES"},
+        }
+        for _ in range(2 if self.chance.random() < REPEATED_SHARE else 1):
+            made = await self._done(REFUND, "refundPayment", wanted)
+            self.refunds.setdefault(customer.key, set()).add(str(made["refund"]["id"]))
+
+    async def _done(self, mutation: str, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """What a mutation gave in the end: sent until an answer comes."""
         async with asyncio.timeout(ACCEPTED_WITHIN_S):
             while True:
-                data = await self._asked(PAY, input=wanted)
+                data = await self._asked(mutation, input=wanted)
                 if data is not None:
-                    result = data["initiatePayment"]
-                    if result["__typename"] == "InitiatePaymentSuccess":
-                        return str(result["payment"]["id"])
+                    result: dict[str, Any] = data[name]
+                    if result["__typename"].endswith("Success"):
+                        return result
                     assert result["code"] in MAY_BE_REPEATED, result
                     self.setbacks[result["code"]] += 1
                 await asyncio.sleep(RETRY_S)
 
-    async def _watch(self, payment_id: str) -> None:
-        """Look at the payment as a cashier does, for a while."""
+    async def _watch(self, payment_id: str) -> bool:
+        """Look at the payment as a cashier does, for a while; whether it was seen to succeed."""
         try:
             async with asyncio.timeout(WATCHED_S):
-                while not await self._has_ended(payment_id):  # noqa: ASYNC110 - a cashier looks now and then
+                while True:
+                    status = await self._status(payment_id)
+                    if status in ENDED:
+                        return status == "SUCCEEDED"
                     await asyncio.sleep(RETRY_S)
         except TimeoutError:
             self.setbacks["customer went on waiting"] += 1
+            return False
 
-    async def _has_ended(self, payment_id: str) -> bool:
+    async def _status(self, payment_id: str) -> str | None:
         data = await self._asked(STATUS, id=payment_id)
-        return data is not None and data["payment"]["status"] in ENDED
+        return None if data is None else str(data["payment"]["status"])
 
     async def _asked(self, query: str, **variables: object) -> dict[str, Any] | None:
         """The data; None where there was an outage, which is counted."""
