@@ -1,9 +1,9 @@
 """The secrets that prove providers' webhooks, kept open for some minutes."""
 
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,10 +14,12 @@ from tenancy.sessions import Tenant
 from tenant_db.credentials.names import PREVIOUS
 from tenant_db.credentials.opening import open_secrets
 
-FRESH_S: Final = 5.0
+FRESH: Final = timedelta(seconds=5)
 """How long secrets are taken for the newest; then their version is looked up."""
-OPEN_S: Final = 300.0
+OPEN: Final = timedelta(minutes=5)
 """How long opened secrets are remembered at all."""
+DOUBT_AFTER: Final = timedelta(seconds=1)
+"""Messages that prove nothing have the secrets looked up again at most so often."""
 ACCOUNTS_MAX: Final = 2_000
 """Accounts whose secrets one process remembers."""
 PURPOSE: Final = "receive_webhook"
@@ -31,8 +33,8 @@ SELECT secrets_version, previous_secrets_until > now() FROM provider_accounts WH
 class _Kept:
     version: tuple[int, bool]
     values: Sequence[str] = field(repr=False)
-    fresh_until: float
-    open_until: float
+    looked_at: datetime
+    opened_at: datetime
 
 
 class WebhookSecrets:
@@ -50,16 +52,16 @@ class WebhookSecrets:
             TenantNotServed, KeyMissing, SealBroken: they can't be opened now.
         """
         kept = self._kept.get((tenant_id, account_id))
-        if kept is not None and time.monotonic() < kept.fresh_until:
+        if kept is not None and self._services.clock() - kept.looked_at < FRESH:
             return kept.values
         return await self._flights.join((tenant_id, account_id, tuple(names)))
 
     def doubt(self, tenant_id: UUID, account_id: UUID) -> bool:
         """Look at the next message whether they were replaced; False where that was just looked at."""
         kept = self._kept.get((tenant_id, account_id))
-        if kept is None or kept.fresh_until - time.monotonic() > FRESH_S - 1.0:
+        if kept is None or self._services.clock() - kept.looked_at < DOUBT_AFTER:
             return False
-        kept.fresh_until = 0.0
+        kept.looked_at -= FRESH
         return True
 
     async def _look(self, wanted: tuple[UUID, UUID, tuple[str, ...]]) -> Sequence[str]:
@@ -69,12 +71,12 @@ class WebhookSecrets:
         if not rows:
             return ()
         version = (rows[0][0], bool(rows[0][1]))
-        now, kept = time.monotonic(), self._kept.get((tenant_id, account_id))
-        if kept is None or kept.version != version or now >= kept.open_until:
+        now, kept = self._services.clock(), self._kept.get((tenant_id, account_id))
+        if kept is None or kept.version != version or now - kept.opened_at > OPEN:
             values = await self._open(tenant, account_id, names, has_previous=version[1])
-            kept = _Kept(version, values, now, now + OPEN_S)
+            kept = _Kept(version, values, now, now)
             self._kept[tenant_id, account_id] = kept
-        kept.fresh_until = now + FRESH_S
+        kept.looked_at = now
         self._kept.move_to_end((tenant_id, account_id))
         while len(self._kept) > ACCOUNTS_MAX:
             self._kept.popitem(last=False)
