@@ -35,8 +35,8 @@ from tenant_db.payments import initiating
 from tenant_db.payments.initiating import NewPayment, attempts_in_the_way
 from tenant_db.payments.machine import SUCCEEDED
 from tenant_db.payments.models import Payment
-from tenant_db.payments.rerouting import needs, route
-from tenant_db.routing.choosing import Candidate, Wanted
+from tenant_db.payments.rerouting import needs
+from tenant_db.routing.choosing import Candidate, Wanted, candidates, decide
 from tenant_db.stores.models import Store
 
 TRIES_PER_ORDER_MAX: Final = 20
@@ -113,18 +113,16 @@ async def checkout(context: TenantContext) -> Checkout:
     async with tenant.reading() as session:
         standing = await _standing(session, payer.id, now)
         order = standing.order
-        items = await session.scalars(
-            select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.position)
-        )
+        lines = select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.position)
+        items = (await session.scalars(lines)).all()
         store = await session.get_one(Store, order.store_id)
-        shown = [*items]
         choices = await _choices(context, session, standing, now)
         by_hand = await _by_hand(session, order, choices)
     return Checkout(
         business=facts.business,
         store=store.name,
         order=order,
-        items=shown,
+        items=items,
         ways=[
             way(method, chosen.provider, facts.offers[chosen.provider].name)
             for method, chosen in choices.items()
@@ -172,9 +170,10 @@ async def _new_payment(context: TenantContext, wanted: WantedWay, asked: Once, n
     facts = await facts_of(context.services, tenant.id)
     async with tenant.reading() as session:
         order = await _order(session, payer.id)
-        chosen = await _chosen(context, session, order, wanted.method)
-    if chosen is None:
+        found = await _chosen(context, session, order, [wanted.method])
+    if wanted.method not in found:
         raise MethodNotAvailable
+    chosen = found[wanted.method]
     token = CheckoutToken.written(tenant.id, order.id, payer.expires_at or now, order.link_key)
     return NewPayment(
         id=asked.ids["payment"],
@@ -225,16 +224,24 @@ async def _choices(
     order = standing.order
     if order.state is not OPEN or now >= order.expires_at or standing.is_waiting:
         return {}
-    found = {method: await _chosen(context, session, order, method) for method in Method}
-    return {method: chosen for method, chosen in found.items() if chosen is not None}
+    return await _chosen(context, session, order, list(Method))
 
 
 async def _chosen(
-    context: TenantContext, session: TenantSession, order: Order, method: Method
-) -> Candidate | None:
-    facts = await facts_of(context.services, session.tenant_id)
-    wanted = Wanted(order.sums.due, method, order.store_id, needs=needs(CaptureMode.AUTOMATIC))
-    return (await route(session, wanted, facts.offers, context.services.circuits)).chosen
+    context: TenantContext, session: TenantSession, order: Order, methods: Sequence[Method]
+) -> Mapping[Method, Candidate]:
+    """Who would collect what is due, in each of these ways; a way that nobody collects is left out."""
+    offers = (await facts_of(context.services, session.tenant_id)).offers
+    found = await candidates(session)
+    open_ones = await context.services.circuits.open_ones(
+        session.tenant_id, [candidate.account_id for candidate in found]
+    )
+    chosen = {method: decide(_wanted(order, method), found, offers, open_ones).chosen for method in methods}
+    return {method: candidate for method, candidate in chosen.items() if candidate is not None}
+
+
+def _wanted(order: Order, method: Method) -> Wanted:
+    return Wanted(order.sums.due, method, order.store_id, needs=needs(CaptureMode.AUTOMATIC))
 
 
 async def _by_hand(
