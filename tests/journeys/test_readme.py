@@ -51,6 +51,7 @@ async def test_the_first_payment_of_the_readme_succeeds(running: Running) -> Non
     assert output.count('"__typename":"PostTransferSuccess"') == 1
     assert '"state":"POSTED","postedAmount":{"amount":"452.50"}' in output
     assert '"available":{"amount":"347.50"}' in output
+    assert re.search(r'"url":"http://127\.0\.0\.1:\d+/pay/', output)
     assert '"errors"' not in output
 
 
