@@ -41,10 +41,13 @@ def message_of(notice: Notice) -> bytes:
 class Stream:
     """The notices of one subscriber, the latest of each topic and id."""
 
+    __slots__ = ("_is_over", "_reader", "_waiting", "topics")
+
     def __init__(self, topics: Collection[str]) -> None:
-        self._topics = frozenset(topics)
+        self.topics = frozenset(topics)
         self._waiting: dict[tuple[str, object], Notice] = {}
-        self._woken = asyncio.Event()
+        # One reader, and thousands of streams: an asyncio.Event would be the largest part of each.
+        self._reader: asyncio.Future[None] | None = None
         self._is_over = False
 
     def __aiter__(self) -> "Stream":
@@ -54,8 +57,11 @@ class Stream:
         while not self._waiting:
             if self._is_over:
                 raise StopAsyncIteration
-            await self._woken.wait()
-            self._woken.clear()
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
         return self._waiting.pop(next(iter(self._waiting)))
 
     def offer(self, notice: Notice) -> None:
@@ -63,7 +69,7 @@ class Stream:
 
         What notices list, such as the accounts of a posting, adds up until it is read.
         """
-        if notice.topic not in self._topics:
+        if notice.topic not in self.topics:
             return
         key = (notice.topic, notice.payload.get("id"))
         if key not in self._waiting and len(self._waiting) >= WAITING_MAX:
@@ -76,17 +82,21 @@ class Stream:
             self.resync()
             return
         self._waiting[key] = told
-        self._woken.set()
+        self._wake()
 
     def resync(self) -> None:
         """Forget what waits; the reader is to look at everything again."""
         self._waiting = {(RESYNC.topic, None): RESYNC}
-        self._woken.set()
+        self._wake()
 
     def end(self) -> None:
         """Let the reader's loop end once it has read what waits."""
         self._is_over = True
-        self._woken.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
 
 def _together(earlier: Notice, later: Notice) -> Notice:
@@ -98,12 +108,42 @@ def _together(earlier: Notice, later: Notice) -> Notice:
     return Notice(later.topic, payload)
 
 
+class Room:
+    """The streams of one tenant, by topic: thousands may each wait for a payment of its own."""
+
+    def __init__(self) -> None:
+        self._by_topic: dict[str, set[Stream]] = {}
+
+    def add(self, stream: Stream) -> None:
+        for topic in stream.topics:
+            self._by_topic.setdefault(topic, set()).add(stream)
+
+    def discard(self, stream: Stream) -> None:
+        for topic in stream.topics:
+            streams = self._by_topic.get(topic, set())
+            streams.discard(stream)
+            if not streams:
+                self._by_topic.pop(topic, None)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._by_topic
+
+    def streams(self) -> set[Stream]:
+        """All of them, whatever they listen to."""
+        return set().union(*self._by_topic.values())
+
+    def offer(self, notice: Notice) -> None:
+        for stream in self._by_topic.get(notice.topic, ()):
+            stream.offer(notice)
+
+
 class Feed:
     """Publishes and subscribes to notices of tenants, over one connection for all streams."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
-        self._streams: dict[str, set[Stream]] = {}
+        self._rooms: dict[str, Room] = {}
         self._subscriptions = Subscriptions(client, self._deliver, self._resync)
 
     async def publish(self, tenant_id: UUID, notice: Notice) -> None:
@@ -122,7 +162,7 @@ class Feed:
         """
         channel = channel_of(tenant_id)
         stream = Stream(topics)
-        self._streams.setdefault(channel, set()).add(stream)
+        self._rooms.setdefault(channel, Room()).add(stream)
         try:
             await self._subscribed(channel)
             yield stream
@@ -131,8 +171,8 @@ class Feed:
 
     async def close(self) -> None:
         """End every stream and stop listening."""
-        for streams in self._streams.values():
-            for stream in streams:
+        for room in self._rooms.values():
+            for stream in room.streams():
                 stream.end()
         await self._subscriptions.close()
 
@@ -144,15 +184,15 @@ class Feed:
             raise TenantUnavailable("Live updates can't be had now. Try again in a moment.") from error
 
     async def _leave(self, channel: str, stream: Stream) -> None:
-        streams = self._streams[channel]
-        streams.discard(stream)
-        if not streams:
-            del self._streams[channel]
+        room = self._rooms[channel]
+        room.discard(stream)
+        if room.is_empty:
+            del self._rooms[channel]
             await self._subscriptions.remove(channel)
 
     def _deliver(self, channel: str, data: bytes) -> None:
-        streams = self._streams.get(channel)
-        if streams is None:
+        room = self._rooms.get(channel)
+        if room is None:
             return
         try:
             message = orjson.loads(data)
@@ -160,10 +200,9 @@ class Feed:
         except (ValueError, KeyError, TypeError):
             _log.error("notice_unreadable", channel=channel)
             return
-        for stream in streams:
-            stream.offer(notice)
+        room.offer(notice)
 
     def _resync(self) -> None:
-        for streams in self._streams.values():
-            for stream in streams:
+        for room in self._rooms.values():
+            for stream in room.streams():
                 stream.resync()
