@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from integrations.account import NotConfigured
 from integrations.errors import BadMessage, ProviderUnavailable
 from integrations.mpesa.events import read_c2b_confirmation, read_stk_result
@@ -16,6 +14,7 @@ from jobs.mpesa_results import RESULT, TIMEOUT, process_result
 from jobs.payments import ASK_ATTEMPTS_MAX, ASK_PAUSE_MAX_S, as_told, asked_of
 from jobs.payments import QUEUE as PAYMENTS_QUEUE
 from jobs.providers import Providers
+from jobs.quarantine import alert_quarantined
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
@@ -26,12 +25,12 @@ from tenant_db.payments.matching import NewConfirmation, settle_by_confirmation
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Told
 from tenant_db.payments.settling import Callback, Settled, Verdict, settle_by_callback
+from tenant_db.reviews.opening import NewReview, open_review_at_end
+from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 
 WAIT_FIRST_S: Final = 0.25
 WAIT_MAX_S: Final = 10.0
 """Our own request is answered within seconds, or its run has died."""
-
-log = structlog.get_logger()
 
 
 def inbox_handlers(providers: Providers) -> list[Handler]:
@@ -147,7 +146,7 @@ def _mark(session: TenantSession, message: TenantInbox, settled: Settled, work: 
         close(message, now)
     if settled.verdict is Verdict.QUARANTINED:
         quarantine(message, settled.note, now)
-        log.warning("message_quarantined", inbox_id=str(message.id), why=settled.note)
+        alert_quarantined(session, message, settled.note)
         if settled.is_worth_asking and settled.payment_id is not None:
             announce(session, "ask_payment", queue=PAYMENTS_QUEUE, payment_id=str(settled.payment_id))
             if message.kind == "stk_result":
@@ -187,7 +186,10 @@ async def _quarantine(work: Work, inbox_id: UUID, why: str) -> Result:
         message = await take(session, inbox_id)
         if message is not None:
             quarantine(message, why, work.services.clock())
-            log.warning("message_quarantined", inbox_id=str(inbox_id), why=why)
+            alert_quarantined(session, message, why)
+            question = "A provider's message can't be read. Does it tell of money?"
+            about = ReviewCause.UNREADABLE_MESSAGE
+            open_review_at_end(session, NewReview(ReviewSubject.MESSAGE, inbox_id, about, question, why))
     return Done()
 
 

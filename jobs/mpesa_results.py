@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-import structlog
 from sqlalchemy import select
 
 from core.alerts import AlertKind
@@ -18,6 +17,7 @@ from integrations.protocol import RefundAnswer, Refunded, RefundFailed
 from jobs.channel_proving import NO_RESULT, accept_channel, refuse_channel
 from jobs.payment_calls import QUEUE as REFUNDS_QUEUE
 from jobs.providers import Providers
+from jobs.quarantine import alert_quarantined
 from jobs.refunds import ASK, SUBMIT, refund_answered
 from jobs.work import Done, Result, Work
 from tenancy.outbox import announce
@@ -41,8 +41,6 @@ NEVER_ARRIVED_AFTER: Final = timedelta(minutes=30)
 """A reversal that M-Pesa does not know may wait in its queue for as long; sent again, it is R000001."""
 NOBODY: Final = "no request has this address"
 ANOTHER: Final = "it answers another request than its address says"
-
-log = structlog.get_logger()
 
 
 class _Aside(Exception):
@@ -262,7 +260,7 @@ async def _mark(work: Work, inbox_id: UUID, why: str | None) -> None:
             close(message, work.services.clock())
             return
         quarantine(message, why, work.services.clock())
-        log.warning("message_quarantined", inbox_id=str(inbox_id), why=why)
+        alert_quarantined(session, message, why)
 
 
 _Effect = Callable[[Work, Providers, ProviderRequest, OperatorResult], Awaitable[None]]

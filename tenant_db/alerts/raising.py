@@ -64,6 +64,15 @@ async def raise_alert(
     return id_
 
 
+def raise_alert_at_end(session: TenantSession, kind: AlertKind, subject: str, message: str) -> None:
+    """As `raise_alert`, right before the commit: its row is held for a moment only."""
+
+    async def act(ending: TenantSession) -> None:
+        await raise_alert(ending, kind, subject, message)
+
+    session.at_end.append(act)
+
+
 def tell(session: TenantSession, id: UUID, version: int, *, is_worth_copying: bool = True) -> None:
     """Publish a version of an alert, and leave the job that copies it to the platform.
 

@@ -91,6 +91,15 @@ async def overtake(session: TenantSession, subject: ReviewSubject, subject_id: U
         await resolve_by_key(session, alert_key(id_), "system", "It has settled by itself.", now)
 
 
+def overtake_at_end(session: TenantSession, subject: ReviewSubject, subject_id: UUID) -> None:
+    """As `overtake`, right before the commit."""
+
+    async def act(ending: TenantSession) -> None:
+        await overtake(ending, subject, subject_id, utc_now())
+
+    session.at_end.append(act)
+
+
 def alert_key(review_id: UUID) -> str:
     """Under which a review's alert was raised."""
     return f"{AlertKind.REVIEW_NEEDED.value}:{outside(Kind.REVIEW, review_id)}"

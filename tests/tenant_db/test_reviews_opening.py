@@ -6,14 +6,21 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from core.alerts import AlertState
+from core.clock import utc_now
 from core.ids import Kind, outside
 from tenancy.sessions import Tenant
 from tenant_db.alerts.models import Alert
+from tenant_db.payments.ending import succeed
+from tenant_db.payments.locking import lock_payment
+from tenant_db.payments.models import Payment
+from tenant_db.payments.polling import take_rung
+from tenant_db.payments.reviewing import flag
+from tenant_db.payments.rules import REVIEW_AFTER, Cause
 from tenant_db.reviews.models import Review
 from tenant_db.reviews.opening import NewReview, open_review, overtake
 from tenant_db.reviews.rules import NOTES_MAX, ReviewCause, ReviewDecision, ReviewState, ReviewSubject
 from tests.factories.ledger import NOW
-from tests.factories.payments import initiate, make_shop
+from tests.factories.payments import initiate, make_shop, pend
 from tests.racing import race
 
 
@@ -103,3 +110,25 @@ async def test_a_question_that_settles_itself_is_closed_with_its_alert(tenant: T
 
 async def a_payment_elsewhere(tenant: Tenant) -> UUID:
     return (await initiate(tenant, await make_shop(tenant, short_code="600100"))).id
+
+
+async def test_a_payment_that_is_paid_after_all_takes_its_question_back(tenant: Tenant) -> None:
+    shop = await make_shop(tenant)
+    answered, odd = [(await pend(tenant, shop))[0].id for _ in range(2)]
+    for id_ in (answered, odd):
+        async with tenant.transaction() as session:
+            payment = await lock_payment(session, id_)
+            if id_ == odd:
+                flag(session, payment, "It contradicts itself.", Cause.CALLBACK)
+            await take_rung(session, id_, utc_now() + REVIEW_AFTER + REVIEW_AFTER, [10])
+    for id_, receipt in ((answered, "TKX0000001"), (odd, "TKX0000002")):
+        async with tenant.transaction() as session:
+            payment = await lock_payment(session, id_)
+            assert payment.needs_review
+            await succeed(session, payment, receipt, Cause.CALLBACK, utc_now())
+
+    async with tenant.reading() as session:
+        found = await session.execute(select(Review.payment_id, Review.state))
+        flagged = await session.scalars(select(Payment.id).where(Payment.needs_review))
+        assert dict(found.all()) == {answered: "overtaken", odd: "open"}
+        assert flagged.all() == [odd]
