@@ -32,6 +32,7 @@ def _channels() -> None:
             ADD urls_digest BYTEA,
             ADD urls_note TEXT,
             ADD urls_at TIMESTAMP WITH TIME ZONE,
+            ADD pull_phone TEXT,
             DROP CONSTRAINT ck_channels_kind_known,
             DROP CONSTRAINT ck_channels_status_known,
             ADD CONSTRAINT ck_channels_kind_known CHECK (kind IN ('paybill', 'till', 'buygoods')),

@@ -60,7 +60,7 @@ def _deliveries() -> None:
             delivered_at TIMESTAMP WITH TIME ZONE,
             CONSTRAINT pk_webhook_deliveries PRIMARY KEY (id),
             CONSTRAINT ck_webhook_deliveries_state_known CHECK (state IN ('pending', 'delivered', 'failed')),
-            CONSTRAINT uq_webhook_deliveries_endpoint_id UNIQUE (endpoint_id, event_key),
+            CONSTRAINT uq_webhook_deliveries_endpoint_id_event_key UNIQUE (endpoint_id, event_key),
             CONSTRAINT fk_webhook_deliveries_endpoint_id FOREIGN KEY(endpoint_id)
                 REFERENCES webhook_endpoints (id)
         )
@@ -70,9 +70,7 @@ def _deliveries() -> None:
         "CREATE INDEX ix_webhook_deliveries_pending ON webhook_deliveries (endpoint_id, id)"
         " WHERE state = 'pending'"
     )
-    op.execute(
-        "CREATE INDEX ix_webhook_deliveries_page ON webhook_deliveries (endpoint_id, created_at, id)"
-    )
+    op.execute("CREATE INDEX ix_webhook_deliveries_page ON webhook_deliveries (endpoint_id, created_at, id)")
     op.execute("GRANT SELECT, INSERT, UPDATE ON webhook_deliveries TO hazina_tenant")
 
 
