@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
+from core.phone import Phone
 from integrations.account import NotConfigured
 from integrations.errors import ProviderRejected, ProviderUnavailable
 from integrations.mpesa.client import MpesaClient, Registration
@@ -81,6 +82,7 @@ async def register_urls(work: Work, route: Route, channel_id: UUID) -> None:
             f"{base}/{route.secret(SecretName.VALIDATION_TOKEN)}",
         )
         ended = await _mpesa(route).register_urls(*urls, "Completed")
+        await _register_pull(work, route, channel_id, urls[0])
     except (NotConfigured, ProviderRejected, ProviderUnavailable) as error:
         log.warning("urls_not_registered", why=str(error))
         async with work.tenant.transaction() as session:
@@ -94,6 +96,13 @@ async def register_urls(work: Work, route: Route, channel_id: UUID) -> None:
             await registering.urls_registered(session, channel_id, digest, now)
         else:
             await registering.urls_standing(session, channel_id, digest, ELSEWHERE, now)
+
+
+async def _register_pull(work: Work, route: Route, channel_id: UUID, url: str) -> None:
+    async with work.tenant.reading() as session:
+        phone = (await session.get_one(Channel, channel_id)).pull_phone
+    if phone is not None:
+        await _mpesa(route).puller().register(Phone(phone), url)
 
 
 def _mpesa(route: Route) -> MpesaClient:

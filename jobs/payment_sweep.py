@@ -14,6 +14,7 @@ from integrations.account import NotConfigured
 from integrations.errors import ProviderRejected, ProviderUnavailable
 from integrations.protocol import Authorized, ListedPayment, Mismatch, NotPaid, Paid
 from integrations.registry import integrations
+from jobs.mpesa_pull import announce_pulls, pull_handlers
 from jobs.payment_asking import ASK_PAUSE_MAX_S
 from jobs.payment_calls import nothing, record
 from jobs.providers import Providers, Route
@@ -49,6 +50,7 @@ def sweep_handlers(providers: Providers) -> list[Handler]:
         return await sweep_account(work, providers)
 
     return [
+        *pull_handlers(providers),
         Handler(SWEEP, sweep_payments),
         Handler(OF_ACCOUNT, of_account, attempts_max=ATTEMPTS_MAX),
     ]
@@ -63,6 +65,7 @@ async def sweep_payments(work: Work) -> Result:
     until = work.services.clock() - STILL_MOVING
     async with work.tenant.transaction() as session:
         await drop_old_steps(session, work.services.clock())
+        await announce_pulls(session)
         accounts = await session.scalars(
             select(ProviderAccount.id).where(ProviderAccount.provider.in_(lists))
         )

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from core.ids import Kind, outside
 from core.pages import Page, PageRequest
+from core.phone import Phone
 from owner_db.tenants.hooks import register_endpoint
 from resolvers.pages import page_of
 from tenancy.audit import acting, record_audit
@@ -193,7 +194,7 @@ async def resume_channel(context: TenantContext, id: UUID) -> Channel:
     return changed
 
 
-async def register_channel_urls(context: TenantContext, id: UUID) -> Channel:
+async def register_channel_urls(context: TenantContext, id: UUID, pull_phone: Phone | None = None) -> Channel:
     """Have a job register where payments by hand are told; production takes it once. Needs channels:write.
 
     Raises:
@@ -202,7 +203,7 @@ async def register_channel_urls(context: TenantContext, id: UUID) -> Channel:
     """
     context.require(Scope.CHANNELS_WRITE)
     async with context.tenant.transaction() as session:
-        changed = await registering.request_urls(session, id)
+        changed = await registering.request_urls(session, id, pull_phone)
         announce(session, "register_channel_urls", queue=PLATFORM_QUEUE, channel_id=str(id))
         _audit(context, session, "register_channel_urls", changed)
     return changed

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from core.ids import Kind, inside
+from core.phone import Phone
 from resolvers import channels
 from schema.channel_types import (
     Channel,
@@ -77,6 +78,11 @@ class ResumeChannelInput:
 @strawberry.input(description="The channel whose URLs to register.")
 class RegisterChannelUrlsInput:
     id: strawberry.ID = strawberry.field(description="The channel's id; starts with chan_.")
+    pull_phone: str | None = strawberry.field(
+        default=None,
+        description="The number nominated for M-Pesa's Pull: missed payments are then looked up each night. "
+        "The app needs that product.",
+    )
 
 
 @strawberry.input(description="The channel whose balance to ask for.")
@@ -173,7 +179,8 @@ class ChannelLifecycleMutations:
         info: Info[TenantContext, None],
         input: Annotated[RegisterChannelUrlsInput, strawberry.argument(description="Which channel.")],
     ) -> RegisterChannelUrlsResult:
-        row = await channels.register_channel_urls(info.context, inside(Kind.CHANNEL, input.id))
+        phone = None if input.pull_phone is None else Phone.parse(input.pull_phone)
+        row = await channels.register_channel_urls(info.context, inside(Kind.CHANNEL, input.id), phone)
         return ChannelAsked(channel=Channel.of(row))
 
     @strawberry.mutation(description="Asks M-Pesa for a channel's balance. Needs channels:write.")

@@ -78,6 +78,8 @@ class Channel(Keyed, TenantModel):
     urls_note: Mapped[str | None]
     """Why they are not registered, in words for the tenant."""
     urls_at: Mapped[datetime | None]
+    pull_phone: Mapped[str | None]
+    """The number nominated for Pull, in E.164: M-Pesa lists its payments, and a nightly job reads them."""
 
     @property
     def numbers(self) -> frozenset[str]:

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from core.ids import Kind, outside
+from core.phone import Phone
 from tenancy.audit import SYSTEM, record_audit
 from tenancy.sessions import TenantSession
 from tenant_db.channels.errors import ChannelHasNoKeys
@@ -14,8 +15,10 @@ from tenant_db.channels.models import Channel
 NOTE_CHARACTERS_MAX = 300
 
 
-async def request_urls(session: TenantSession, channel_id: UUID) -> Channel:
+async def request_urls(session: TenantSession, channel_id: UUID, pull_phone: Phone | None = None) -> Channel:
     """Mark the URLs as to be registered. The caller announces `register_channel_urls` on `platform`.
+
+    With `pull_phone` M-Pesa is to list the payments as well, under that nominated number.
 
     Raises:
         NotFound: no such channel.
@@ -26,6 +29,8 @@ async def request_urls(session: TenantSession, channel_id: UUID) -> Channel:
         raise ChannelHasNoKeys
     channel.urls_state = UrlsState.REQUESTED.value
     channel.urls_note = None
+    if pull_phone is not None:
+        channel.pull_phone = pull_phone.e164
     tell(session, channel)
     return channel
 

@@ -168,6 +168,7 @@ VALUES: Final[dict[str, Any]] = {
     "leastMinor": None,
     "mostMinor": None,
     "account": "VIP001",
+    "pullPhone": None,
     "pattern": "MINE*",
     "label": None,
     "consumerKey": "key",

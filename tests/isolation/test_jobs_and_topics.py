@@ -51,6 +51,7 @@ OF_TENANTS: Final = {
     "check_balance": {"channel_id": "channel"},
     "ask_receipt": {"payment_id": "payment", "inbox_id": "payment"},
     "chase_request": {"request_id": "payment"},
+    "pull_channel": {"channel_id": "channel"},
     "test_provider_account": {"provider_account_id": "own_provider_account"},
     "forget_previous_secrets": {"provider_account_id": "own_provider_account"},
     "verify_ledger": {"verification_id": "ledger_verification"},

@@ -12,11 +12,15 @@ from sqlalchemy import select
 
 from core.currency import Currency
 from core.money import Money
+from core.phone import Phone
 from integrations.sandbox import demo
+from jobs.mpesa_pull import announce_pulls
 from tenancy.outbox import announce
 from tenancy.sessions import Tenant
 from tenant_db.channels import adding, verifying
+from tenant_db.channels.mapping import AccountPattern, NewAccount, map_account
 from tenant_db.channels.models import Channel, ProviderRequest
+from tenant_db.channels.registering import request_urls
 from tenant_db.channels.rules import OperatorKeys
 from tenant_db.payments.models import Payment
 from tenant_db.refunds.models import Refund
@@ -207,3 +211,25 @@ async def test_a_forged_result_gives_nothing_back(journey: Journey, tenant: Tena
     await journey.post(path, truth)
     await journey.run(tenant)
     assert (await refunds.read(tenant, refund.id)).status == "succeeded"
+
+
+async def test_a_payment_by_hand_that_was_missed_is_pulled_once(journey: Journey, tenant: Tenant) -> None:
+    shop = await journey.open_shop(tenant)
+    async with tenant.transaction() as session:
+        await map_account(session, shop.channel_id, NewAccount(AccountPattern.of("*"), shop.store_id))
+        await request_urls(session, shop.channel_id, Phone.parse("+254700000001"))
+        announce(session, "register_channel_urls", queue="platform", channel_id=str(shop.channel_id))
+    await journey.run(tenant)
+    ref = journey.registry.refs.pop(tenant.id)
+    told = await journey.sandbox.pay_by_hand(demo.DEMO_PAYBILL, "250", "254700000001", "TABLE 4")
+    journey.registry.refs[tenant.id] = ref
+    assert told["told"] == ["confirmation: 404"]
+    assert await books(tenant, shop) == Books(0, 0, 0)
+    journey.clock.ahead += timedelta(hours=1)
+
+    for _ in range(2):
+        async with tenant.transaction() as session:
+            await announce_pulls(session)
+        await journey.run(tenant)
+
+    assert await books(tenant, shop) == Books(25_000, 25_000, 0)
