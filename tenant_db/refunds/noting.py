@@ -11,7 +11,6 @@ from core.ids import Kind, new_id, outside
 from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
-from tenant_db.orders.paying import note_refunded
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.machine import SUCCEEDED
 from tenant_db.payments.models import Payment
@@ -73,7 +72,34 @@ async def note_refund(session: TenantSession, noted: NotedRefund, now: datetime)
 
 async def _write(session: TenantSession, payment: Payment, noted: NotedRefund, now: datetime) -> Refund:
     is_excess = noted.amount.minor > await left_minor(session, payment)
-    refund = Refund(
+    refund = _row(payment, noted, now)
+    trouble = await take_unasked(session, payment, refund)
+    session.add(refund)
+    await session.flush()
+    session.add(
+        RefundEvent(
+            refund_id=refund.id,
+            version=1,
+            from_status=None,
+            to_status=refund.status,
+            cause=RefundCause.QUERY.value,
+            details={"unasked": 1},
+        )
+    )
+    tell(session, refund)
+    tell_end(session, refund)
+    if is_excess:
+        trouble = "With what was refunded here, that is more than was paid. Was it refunded twice?"
+    if trouble is not None:
+        await _doubt(session, refund, trouble)
+    subject = outside(Kind.REFUND, refund.id)
+    message = f"{refund.amount} was given back at {refund.provider} without being asked for here."
+    await raise_alert(session, AlertKind.REFUND_UNREQUESTED, subject, message)
+    return refund
+
+
+def _row(payment: Payment, noted: NotedRefund, now: datetime) -> Refund:
+    return Refund(
         id=new_id(),
         payment_id=payment.id,
         store_id=payment.store_id,
@@ -90,30 +116,6 @@ async def _write(session: TenantSession, payment: Payment, noted: NotedRefund, n
         provider_reference=noted.provider_reference,
         settled_at=now,
     )
-    trouble = await take_unasked(session, payment, refund)
-    session.add(refund)
-    await session.flush()
-    session.add(
-        RefundEvent(
-            refund_id=refund.id,
-            version=1,
-            from_status=None,
-            to_status=refund.status,
-            cause=RefundCause.QUERY.value,
-            details={"unasked": 1},
-        )
-    )
-    await note_refunded(session, payment.order_id, refund.amount)
-    tell(session, refund)
-    tell_end(session, refund)
-    if is_excess:
-        trouble = "With what was refunded here, that is more than was paid. Was it refunded twice?"
-    if trouble is not None:
-        await _doubt(session, refund, trouble)
-    subject = outside(Kind.REFUND, refund.id)
-    message = f"{refund.amount} was given back at {refund.provider} without being asked for here."
-    await raise_alert(session, AlertKind.REFUND_UNREQUESTED, subject, message)
-    return refund
 
 
 async def _doubt(session: TenantSession, refund: Refund, note: str) -> None:

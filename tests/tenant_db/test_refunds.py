@@ -1,8 +1,8 @@
 """Refunds: set aside when asked for, booked when final, never more than was paid."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
+from typing import Final
 
 import pytest
 from sqlalchemy import select, update
@@ -18,7 +18,6 @@ from tenant_db.alerts.models import Alert
 from tenant_db.ledger.errors import AmountNotPositive, InsufficientFunds
 from tenant_db.ledger.models import LedgerAccount, Transfer
 from tenant_db.payments.models import Payment
-from tenant_db.refunds import asking, submitting
 from tenant_db.refunds.errors import (
     PartialRefundNotOffered,
     PaymentNotCaptured,
@@ -28,19 +27,12 @@ from tenant_db.refunds.errors import (
 )
 from tenant_db.refunds.machine import NEXT, RefundStatus
 from tenant_db.refunds.models import Refund
-from tenant_db.refunds.noting import NotedRefund, note_refund
 from tenant_db.refunds.requesting import NewRefund
 from tenant_db.refunds.rules import (
-    ASK_LADDER_S,
-    REVIEW_AFTER,
-    SEND_WINDOW,
-    STRANDED_AFTER,
     Done,
     NotDone,
     Offer,
     RefundState,
-    Told,
-    Undecided,
     refund_state,
 )
 from tenant_db.reviews.models import Review
@@ -180,39 +172,31 @@ async def test_only_what_was_captured_can_be_refunded(tenant: Tenant, paid: Paym
     assert (await request(tenant, paid.id)).amount == kes(40_000)
 
 
-@pytest.mark.parametrize(
-    ("amount_minor", "offer", "refusal"),
-    [
-        (100_001, ANY, RefundTooMuch),
-        (1, Offer(refunds=True, parts=False), PartialRefundNotOffered),
-        (None, Offer(refunds=False, parts=False), RefundNotOffered),
-        (0, ANY, AmountNotPositive),
-    ],
-)
+NOT_OFFERED: Final[Sequence[tuple[int | None, Offer, type[DomainError]]]] = [
+    (100_001, ANY, RefundTooMuch),
+    (1, Offer(refunds=True, parts=False), PartialRefundNotOffered),
+    (None, Offer(refunds=False, parts=False), RefundNotOffered),
+    (0, ANY, AmountNotPositive),
+]
+NOT_THERE: Final[Sequence[tuple[dict[str, object], type[DomainError]]]] = [
+    ({"currency": Currency.USD}, CurrencyMismatch),
+    ({"currency": Currency.KES, "receipt": None}, PaymentNotRefundable),
+    ({"status": "pending"}, PaymentNotRefundable),
+    ({"status": "authorized"}, PaymentNotCaptured),
+]
+
+
 async def test_what_the_provider_or_the_payment_does_not_allow_is_refused(
-    tenant: Tenant, paid: Payment, amount_minor: int | None, offer: Offer, refusal: type[DomainError]
+    tenant: Tenant, paid: Payment
 ) -> None:
-    with pytest.raises(refusal):
-        await request(tenant, paid.id, amount_minor, offer=offer)
-
-
-@pytest.mark.parametrize(
-    ("values", "refusal"),
-    [
-        ({"status": "authorized"}, PaymentNotCaptured),
-        ({"status": "pending"}, PaymentNotRefundable),
-        ({"receipt": None}, PaymentNotRefundable),
-        ({"currency": Currency.USD}, CurrencyMismatch),
-    ],
-)
-async def test_only_money_that_was_taken_and_is_known_can_be_refunded(
-    tenant: Tenant, paid: Payment, values: dict[str, object], refusal: type[DomainError]
-) -> None:
-    async with tenant.transaction() as session:
-        await session.execute(update(Payment).values(**values))
-
-    with pytest.raises(refusal):
-        await request(tenant, paid.id, 100)
+    for amount_minor, offer, refusal in NOT_OFFERED:
+        with pytest.raises(refusal):
+            await request(tenant, paid.id, amount_minor, offer=offer)
+    for values, refusal in NOT_THERE:
+        async with tenant.transaction() as session:
+            await session.execute(update(Payment).values(**values))
+        with pytest.raises(refusal):
+            await request(tenant, paid.id, 100)
 
 
 async def test_a_refund_of_nothing_known_is_refused(tenant: Tenant) -> None:
@@ -233,187 +217,6 @@ async def test_money_that_was_paid_out_meanwhile_can_t_be_refunded(
         )
     with pytest.raises(InsufficientFunds):
         await request(tenant, paid.id)
-
-
-SENDINGS: Sequence[tuple[Told, RefundStatus]] = [
-    (Undecided("re_1"), S.PENDING),
-    (Undecided(None), S.PENDING),
-    (Undecided("re_1", "Send the bank details."), S.NEEDS_ATTENTION),
-    (Done("re_1", kes(100_000)), S.SUCCEEDED),
-    (FAILED, S.FAILED),
-]
-
-
-@pytest.mark.parametrize(("told", "status"), SENDINGS)
-@pytest.mark.parametrize("was_lost", ["answered", "lost"])
-async def test_every_answer_leads_to_its_state_and_again_changes_nothing(
-    tenant: Tenant, paid: Payment, told: Told, status: RefundStatus, was_lost: str
-) -> None:
-    refund = await request(tenant, paid.id)
-    await send(tenant, refund.id)
-    if was_lost == "lost":
-        async with tenant.transaction() as session:
-            assert await submitting.doubt(session, refund.id, "no answer") is S.UNKNOWN
-
-    assert await tell(tenant, refund.id, told) is status
-    before = await read(tenant, refund.id)
-    assert await tell(tenant, refund.id, told) is status
-
-    assert (await read(tenant, refund.id)).version == before.version
-    await require_sound_books(tenant)
-
-
-async def test_a_refund_is_never_sent_twice_unless_it_surely_did_not_arrive(
-    tenant: Tenant, paid: Payment
-) -> None:
-    refund = await request(tenant, paid.id)
-    first = await send(tenant, refund.id)
-    async with tenant.transaction() as session:
-        # A second run finds it claimed: the first may have died after sending.
-        assert await submitting.claim(session, refund.id, None, utc_now()) is S.UNKNOWN
-        assert await submitting.claim(session, refund.id, None, utc_now()) is S.UNKNOWN
-        # The first run still lives and says that nothing was sent; now only the provider is believed.
-        assert await submitting.release(session, refund.id, "refused") is S.UNKNOWN
-    asked_at = (await read(tenant, refund.id)).submitted_at
-    assert asked_at is not None
-    async with tenant.transaction() as session:
-        assert await submitting.send_again(session, refund.id, asked_at - timedelta(seconds=1)) is S.UNKNOWN
-        assert await submitting.send_again(session, refund.id, asked_at) is S.REQUESTED
-    second = await send(tenant, refund.id)
-
-    assert (first.is_first, second.is_first) == (True, False)
-
-
-async def test_what_could_not_be_sent_for_a_day_fails_and_is_free(
-    tenant: Tenant, shop: Shop, paid: Payment
-) -> None:
-    refund = await request(tenant, paid.id)
-    late = utc_now() + SEND_WINDOW + timedelta(minutes=1)
-    async with tenant.transaction() as session:
-        assert await submitting.expire_unsent(session, refund.id, utc_now()) is S.REQUESTED
-        assert await submitting.claim(session, refund.id, None, late) is S.FAILED
-
-    assert (await read(tenant, refund.id)).failure_code == "not_sent"
-    assert await store_money(tenant, shop) == (100_000, 0)
-
-
-async def test_an_unknown_refund_comes_before_a_person_after_a_day(tenant: Tenant, paid: Payment) -> None:
-    refund = await request(tenant, paid.id)
-    await send(tenant, refund.id)
-    sent_at = (await read(tenant, refund.id)).submitted_at
-    assert sent_at is not None
-
-    async def rung(after: timedelta) -> asking.Rung:
-        async with tenant.transaction() as session:
-            return await asking.take_rung(session, refund.id, sent_at + after, ASK_LADDER_S)
-
-    assert (await rung(timedelta(seconds=1))).order is None
-    assert (await rung(STRANDED_AFTER + timedelta(seconds=1))).order is not None
-    assert (await read(tenant, refund.id)).state is S.UNKNOWN
-    assert await reviews(tenant) == []
-
-    await rung(REVIEW_AFTER)
-
-    (review,) = await reviews(tenant)
-    assert (review.cause, review.refund_id) == ("refund_unknown", refund.id)
-    await tell(tenant, refund.id, Done("re_1", paid.amount))
-    assert [each.state for each in await reviews(tenant)] == ["overtaken"]
-    assert (await rung(REVIEW_AFTER)).next_at is None
-
-
-async def test_the_end_of_the_ladder_brings_a_pending_refund_before_a_person(
-    tenant: Tenant, paid: Payment
-) -> None:
-    refund = await request(tenant, paid.id)
-    await send(tenant, refund.id)
-    await tell(tenant, refund.id, Undecided("re_1"))
-    async with tenant.transaction() as session:
-        last = utc_now() + timedelta(seconds=ASK_LADDER_S[-1])
-        rung = await asking.take_rung(session, refund.id, last, ASK_LADDER_S)
-
-    assert rung.next_at is None
-    assert [review.cause for review in await reviews(tenant)] == ["refund_unknown"]
-
-
-@pytest.mark.parametrize(
-    "contradiction", [Done("re_1", kes(99_999)), Done("re_2", kes(100_000))], ids=["amount", "reference"]
-)
-async def test_an_answer_that_does_not_fit_books_nothing_and_asks_a_person(
-    tenant: Tenant, shop: Shop, paid: Payment, contradiction: Done
-) -> None:
-    refund = await request(tenant, paid.id)
-    await send(tenant, refund.id)
-    await tell(tenant, refund.id, Undecided("re_1"))
-
-    assert await tell(tenant, refund.id, contradiction) is S.PENDING
-
-    assert await store_money(tenant, shop) == (100_000, 100_000)
-    assert [review.cause for review in await reviews(tenant)] == ["contradiction"]
-
-
-async def noted(
-    tenant: Tenant, payment: Payment, amount_minor: int, reference: str = "re_9"
-) -> Refund | None:
-    told = Done(reference, kes(amount_minor))
-    async with tenant.transaction() as session:
-        return await note_refund(
-            session, NotedRefund(payment.id, reference, kes(amount_minor), told), utc_now()
-        )
-
-
-async def test_a_refund_made_at_the_provider_is_booked_once_and_told(
-    tenant: Tenant, shop: Shop, paid: Payment
-) -> None:
-    for _ in range(2):
-        refund = await noted(tenant, paid, 30_000)
-
-    assert refund is not None
-    assert (refund.origin, refund.requested_by, refund.status) == ("provider", "system", "succeeded")
-    assert await store_money(tenant, shop) == (70_000, 0)
-    assert await alerts(tenant) == [AlertKind.REFUND_UNREQUESTED]
-    with pytest.raises(RefundTooMuch):
-        await request(tenant, paid.id, 70_001)
-    await require_sound_books(tenant)
-
-
-async def test_a_refund_at_the_provider_beyond_the_balance_breaks_the_floor_and_tells(
-    tenant: Tenant, shop: Shop, paid: Payment
-) -> None:
-    await request(tenant, paid.id, 60_000)
-    await noted(tenant, paid, 70_000)
-
-    assert await store_money(tenant, shop) == (30_000, 60_000)
-    assert {AlertKind.OVERDRAFT, AlertKind.REFUND_UNREQUESTED} <= set(await alerts(tenant))
-    assert [review.cause for review in await reviews(tenant)] == ["refund_unrequested"]
-
-
-async def test_a_nameless_refund_that_may_be_ours_is_not_booked_twice(
-    tenant: Tenant, shop: Shop, paid: Payment
-) -> None:
-    refund = await request(tenant, paid.id, 30_000)
-    await send(tenant, refund.id)
-
-    assert await noted(tenant, paid, 30_000) is None
-
-    assert await store_money(tenant, shop) == (100_000, 30_000)
-    assert len(await reviews(tenant)) == 1
-
-
-async def test_a_closed_account_puts_what_is_taken_and_returned_into_suspense(
-    tenant: Tenant, shop: Shop, paid: Payment
-) -> None:
-    async with tenant.transaction() as session:
-        await session.execute(
-            update(LedgerAccount).where(LedgerAccount.store_id == shop.store_id).values(closed_at=utc_now())
-        )
-    refund = await noted(tenant, paid, 30_000)
-    assert refund is not None
-    assert (await books(tenant, shop)).suspense == -30_000
-    await tell(tenant, refund.id, NotDone("failed", "It came back.", "re_9"))
-
-    assert (await books(tenant, shop)).suspense == 0
-    assert len(await reviews(tenant)) == 1
-    await require_sound_books(tenant)
 
 
 async def test_money_in_suspense_is_refunded_from_there(tenant: Tenant, shop: Shop) -> None:
