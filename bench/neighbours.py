@@ -14,7 +14,8 @@ from integrations.sandbox.demo import (
     DEMO_CONSUMER_KEY,
     DEMO_CONSUMER_SECRET,
     DEMO_PASSKEY,
-    DEMO_PAYBILL,
+    DEMO_TILL,
+    DEMO_TILL_HEAD_OFFICE,
 )
 from owner_db.users.models import User
 from resolvers import api_keys, channels, channels_feed, registering, stores
@@ -68,7 +69,10 @@ async def _registered(here: Process) -> TenantContext:
 
 async def _channel(context: TenantContext, store_id: UUID) -> UUID:
     keys = MpesaKeys(DEMO_CONSUMER_KEY, DEMO_CONSUMER_SECRET, DEMO_PASSKEY)
-    new = NewChannel(store_id, "PayBill", ChannelKind.PAYBILL, Environment.SANDBOX, DEMO_PAYBILL, None, keys)
+    # The demo's PayBill has registered where its payments are told: this is another short code.
+    new = NewChannel(
+        store_id, "Till", ChannelKind.TILL, Environment.SANDBOX, DEMO_TILL, DEMO_TILL_HEAD_OFFICE, keys
+    )
     added = await channels.add_channel(context, new)
     await channels.verify_channel(context, added.id)
     async for now in channels_feed.channel_updates(context, added.id):

@@ -1,6 +1,7 @@
 """How long one business waits because another has a thousand payments in the queue."""
 
 import asyncio
+import os
 from functools import partial
 from time import perf_counter
 from typing import Final
@@ -13,7 +14,8 @@ from pacing import drain
 from results import Row, middle
 from system import System, paused
 
-FLOOD: Final = 1_000
+SHORT: Final = bool(os.environ.get("HAZINA_BENCH_SHORT"))
+FLOOD: Final = 200 if SHORT else 1_000
 ALONE: Final = 12
 BESIDE: Final = 12
 CLIENTS: Final = 16
