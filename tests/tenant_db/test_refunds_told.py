@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Final
 
 import pytest
 from sqlalchemy import select, update
@@ -67,7 +68,7 @@ async def reviews(tenant: Tenant) -> list[Review]:
 
 
 SENDINGS: Final[Sequence[tuple[Callable[[str], Told], RefundStatus]]] = [
-    (lambda name: Undecided(name), S.PENDING),
+    (Undecided, S.PENDING),
     (lambda _: Undecided(None), S.PENDING),
     (lambda name: Undecided(name, "Send the bank details."), S.NEEDS_ATTENTION),
     (lambda name: Done(name, kes(100_000)), S.SUCCEEDED),
