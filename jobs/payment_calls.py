@@ -8,7 +8,6 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 
 from integrations.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from jobs.providers import Route
@@ -16,11 +15,14 @@ from jobs.work import Work
 from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.sessions import TenantSession
 from tenant_db.payments.machine import CREATED, PaymentStatus
-from tenant_db.payments.models import Payment
 
 QUEUE: Final = "payments"
 RECORD_WAITS_S: Final = (0.2, 1.0, 3.0, 5.0)
 """Together with the longest call they fit into one run."""
+
+_SUBJECT: Final = """
+SELECT id, provider_account_id, channel_id, status, expires_at, version FROM payments WHERE id = $1
+"""
 
 T = TypeVar("T")
 
@@ -36,6 +38,7 @@ class Subject:
     channel_id: UUID | None
     state: PaymentStatus
     expires_at: datetime
+    version: int
 
     def is_over(self, now: datetime) -> bool:
         return self.state is CREATED and now >= self.expires_at
@@ -43,18 +46,9 @@ class Subject:
 
 async def subject_of(work: Work, payment_id: UUID) -> Subject:
     """Read where a payment stands, without its lock."""
-    async with work.tenant.reading() as session:
-        rows = await session.execute(
-            select(
-                Payment.id,
-                Payment.provider_account_id,
-                Payment.channel_id,
-                Payment.status,
-                Payment.expires_at,
-            ).where(Payment.id == payment_id)
-        )
-        id_, account_id, channel_id, status, expires_at = rows.one()
-    return Subject(id_, account_id, channel_id, PaymentStatus(status), expires_at)
+    (row,) = await work.tenant.rows(_SUBJECT, payment_id)
+    id_, account_id, channel_id, status, expires_at, version = row
+    return Subject(id_, account_id, channel_id, PaymentStatus(status), expires_at, version)
 
 
 async def called(work: Work, route: Route, call: Awaitable[T]) -> T:

@@ -10,6 +10,7 @@ from integrations.errors import FailureReason as WhyNot
 from integrations.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from integrations.protocol import Accepted
 from jobs.payment_calls import QUEUE, Subject, called, record, subject_of
+from jobs.payment_rows import accepted_at_once
 from jobs.payment_words import as_answer, intent_of
 from jobs.providers import Providers, Route, poll_ladder_s
 from jobs.work import Done, Later, Result, Work, backoff
@@ -19,6 +20,7 @@ from tenant_db.payments.machine import CREATED, PaymentStatus
 from tenant_db.payments.rerouting import next_account, reroute
 from tenant_db.payments.rules import POLL_LADDER_S, FailureReason, NotPaid
 from tenant_db.payments.submitting import Claim
+from tenant_db.payments.submitting_at_once import Asking, Seen, claim_at_once
 
 ITEM_BYTES: Final = 16
 """128 bits: nobody guesses the address of a callback."""
@@ -50,7 +52,7 @@ async def submit_payment(work: Work, providers: Providers) -> Result:
         return await _refuse(work, subject.payment_id, str(lack))
     if not await work.services.circuits.allow(work.tenant.id, subject.account_id):
         return await _elsewhere_or_later(work, providers, subject, NO_ANSWER)
-    claim = await _claim(work, subject.payment_id, item, poll_ladder_s(route.settings, POLL_LADDER_S))
+    claim = await _claim_of(work, subject, item, poll_ladder_s(route.settings, POLL_LADDER_S))
     if not isinstance(claim, Claim):
         return Done()
     return await _send(work, providers, route, claim, url, subject)
@@ -63,6 +65,20 @@ def _callback_url(work: Work, route: Route, subject: Subject, item: str) -> str:
     if subject.channel_id is None:
         return ""
     return route.callback_url(work.services.policy.public_url, item)
+
+
+async def _claim_of(
+    work: Work, subject: Subject, item: str, ladder_s: tuple[int, ...]
+) -> Claim | PaymentStatus:
+    asking = Asking(QUEUE, "poll_payment", ladder_s[0])
+    claim = await claim_at_once(
+        work.tenant,
+        Seen(subject.payment_id, subject.version),
+        sha256(item.encode()).digest(),
+        work.services.clock(),
+        asking,
+    )
+    return claim or await _claim(work, subject.payment_id, item, ladder_s)
 
 
 async def _claim(work: Work, payment_id: UUID, item: str, ladder_s: tuple[int, ...]) -> Claim | PaymentStatus:
@@ -100,7 +116,8 @@ async def _send(  # noqa: PLR0917 - what one sending is made of
             return await _refuse(work, id_, error.message)
         await _reject(work, route, id_, error)
     else:
-        await accepted_as(work, route, id_, accepted)
+        if not await accepted_at_once(work, route, claim, accepted):
+            await accepted_as(work, route, id_, accepted)
     return Done()
 
 

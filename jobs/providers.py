@@ -2,12 +2,10 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 from uuid import UUID
-
-from sqlalchemy import select
 
 from core.collecting import Feature
 from core.offers import Offer
@@ -24,7 +22,7 @@ from tenancy.sessions import Tenant, TenantSession
 from tenancy.tracing import record_outside_call
 from tenant_db.calls.recording import NewCall, record_call
 from tenant_db.channels.models import Channel
-from tenant_db.credentials.models import ProviderAccount
+from tenant_db.credentials.account_rows import AccountRow, look_at_account
 from tenant_db.credentials.names import SecretName
 from tenant_db.credentials.opening import OpenedSecrets, open_secrets
 
@@ -55,6 +53,10 @@ class CallJournal:
         """
         for call in self._calls:
             record_call(session, subject_id, NewCall(**asdict(call)))
+
+    @property
+    def gathered(self) -> Sequence[Call]:
+        return self._calls
 
     def forget(self) -> None:
         """Start anew: what was gathered is committed."""
@@ -114,16 +116,14 @@ class Providers:
         Raises:
             NotConfigured: the provider is switched off, or something it needs is missing.
         """
-        async with tenant.reading() as session:
-            row = await session.execute(_ACCOUNT.where(ProviderAccount.id == account_id))
-            account, channel = row.one()
+        account = await look_at_account(tenant, account_id)
         provider = await self._provider(account.provider)
         secrets = await self._open(tenant, account, purpose)
         opened = Account(
             provider=provider.code,
             base_url=provider.base_url(account.environment),
             paths=_paths(provider.settings),
-            details=_details(account, channel),
+            details=_details(account),
             secrets=dict(secrets.by_name),
             environment=account.environment,
             settings=provider.settings,
@@ -171,7 +171,7 @@ class Providers:
             self._catalog[code] = (time.monotonic() + CATALOG_S, provider)
         return provider
 
-    async def _open(self, tenant: Tenant, account: ProviderAccount, purpose: str) -> OpenedSecrets:
+    async def _open(self, tenant: Tenant, account: AccountRow, purpose: str) -> OpenedSecrets:
         key = (tenant.id, account.id, account.secrets_version)
         kept = self._secrets.get(key)
         if kept is not None and time.monotonic() < kept.until:
@@ -198,9 +198,10 @@ def _paths(settings: Mapping[str, object]) -> dict[str, str]:
     return {str(name): str(path) for name, path in paths.items()} if isinstance(paths, dict) else {}
 
 
-def _details(account: ProviderAccount, channel: Channel | None) -> dict[str, str | None]:
+def _details(account: AccountRow) -> dict[str, str | None]:
     """What the tenant configured, and for M-Pesa what its channel says."""
     configured = {name: str(value) for name, value in account.configuration.items()}
+    channel = account.channel
     if channel is None:
         return dict(configured)
     return {
@@ -210,8 +211,3 @@ def _details(account: ProviderAccount, channel: Channel | None) -> dict[str, str
         "head_office_code": channel.head_office_code,
         "initiator_name": channel.initiator_name,
     }
-
-
-_ACCOUNT: Final = select(ProviderAccount, Channel).outerjoin(
-    Channel, Channel.provider_account_id == ProviderAccount.id
-)
