@@ -134,6 +134,16 @@ def test_what_keeps_an_account_from_collecting(
     assert choice.considered[0].why.endswith(".")
 
 
+def test_what_is_recommended_for_the_currency_comes_before_the_general_order() -> None:
+    advised = replace(PAYSTACK, currencies={**PAYSTACK.currencies, USD: replace(LIMITS, is_recommended=True)})
+    both = [card(1, "stripe"), card(2, "paystack")]
+    for currency, first in ((USD, 2), (KES, 1)):
+        wanted = replace(WANTED, amount=Money(5_000, currency))
+        chosen = decide(wanted, both, {**OFFERS, "paystack": advised}, frozenset()).chosen
+        assert chosen is not None
+        assert chosen.account_id.int == first
+
+
 @pytest.mark.parametrize("minor", [100, 1_000_000])
 def test_both_ends_of_the_limits_are_taken(minor: int) -> None:
     assert tried(card(1), wanted=replace(WANTED, amount=Money(minor, KES))) == [1]
