@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from core.money import Money
+from integrations.account import NotConfigured
 from integrations.errors import FailureReason, OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from integrations.http import Reply
 from integrations.mpesa.calling import Caller
@@ -125,9 +126,13 @@ class MpesaOperator:
             raise ProviderUnavailable(error.message) from error
 
     def _signed(self, url: str) -> dict[str, Json]:
+        try:
+            credential = security_credential(self._operator.password, self._operator.certificate)
+        except NotConfigured as lack:
+            raise ProviderRejected("certificate", str(lack), FailureReason.CONFIGURATION) from lack
         return {
             "Initiator": self._operator.name,
-            "SecurityCredential": security_credential(self._operator.password, self._operator.certificate),
+            "SecurityCredential": credential,
             "ResultURL": result_url(require_url(url)),
             "QueueTimeOutURL": timeout_url(url),
         }

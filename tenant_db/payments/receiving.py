@@ -56,7 +56,29 @@ async def receive(
 
     The receipt must be free. The payer's number is told masked at best, so the payment has none.
     """
-    payment = Payment(
+    payment = _payment(channel, owner, amount, now)
+    session.add(payment)
+    await session.flush()
+    session.add(
+        PaymentEvent(
+            payment_id=payment.id,
+            version=1,
+            from_status=None,
+            to_status=payment.status,
+            sub_status=None,
+            cause=Cause.CONFIRMATION.value,
+            details={"receipt": receipt},
+        )
+    )
+    tell(session, payment)
+    await succeed(session, payment, receipt, Cause.CONFIRMATION, now)
+    payment.sub_status = BY_HAND
+    await session.flush()
+    return payment
+
+
+def _payment(channel: Channel, owner: Owner, amount: Money, now: datetime) -> Payment:
+    return Payment(
         id=new_id(),
         created_at=now,
         store_id=owner.store_id,
@@ -76,21 +98,3 @@ async def receive(
         expires_at=now,
         submitted_at=now,
     )
-    session.add(payment)
-    await session.flush()
-    session.add(
-        PaymentEvent(
-            payment_id=payment.id,
-            version=1,
-            from_status=None,
-            to_status=payment.status,
-            sub_status=None,
-            cause=Cause.CONFIRMATION.value,
-            details={"receipt": receipt},
-        )
-    )
-    tell(session, payment)
-    await succeed(session, payment, receipt, Cause.CONFIRMATION, now)
-    payment.sub_status = BY_HAND
-    await session.flush()
-    return payment
