@@ -25,7 +25,7 @@ from integrations.protocol import (
 )
 from integrations.webhooks import RefundTold
 from jobs.mpesa_requests import url_of_question
-from jobs.payment_calls import QUEUE, record
+from jobs.payment_calls import QUEUE, called, record
 from jobs.providers import Providers, Route
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from tenancy.outbox import announce
@@ -175,7 +175,7 @@ async def _claim(work: Work, refund_id: UUID, item: str | None) -> Claim | Refun
 async def _send(work: Work, route: Route, order: Order, url: str) -> Result:
     id_ = order.refund_id
     try:
-        answer = await route.adapter.refund_payment(_request(work, order, url))
+        answer = await called(work, route, route.adapter.refund_payment(_request(work, order, url)))
     except ProviderUnavailable as error:
         why = error.message
         status = await record(work, route, id_, lambda session: submitting.release(session, id_, why))
@@ -197,7 +197,8 @@ async def _ask(work: Work, route: Route, order: Order, asked_at: datetime | None
     id_ = order.refund_id
     try:
         url = await url_of_question(work, route, id_)
-        answer = await route.adapter.query_refund(_request(work, order, url), order.provider_reference)
+        call = route.adapter.query_refund(_request(work, order, url), order.provider_reference)
+        answer = await called(work, route, call)
     except (ProviderUnavailable, ProviderRejected) as error:
         log.warning("refund_not_asked", why=error.message)
         await record(work, route, id_, _nothing)

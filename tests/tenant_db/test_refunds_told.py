@@ -9,8 +9,12 @@ from sqlalchemy import select, update
 
 from core.alerts import AlertKind
 from core.clock import utc_now
+from core.ids import Kind, outside
+from tenancy.keyring import Keyring
 from tenancy.sessions import Tenant
 from tenant_db.alerts.models import Alert
+from tenant_db.disputes.rules import DisputeStatus
+from tenant_db.disputes.telling import ToldDispute, tell_dispute
 from tenant_db.ledger.models import LedgerAccount
 from tenant_db.payments.models import Payment
 from tenant_db.refunds import asking, submitting
@@ -31,6 +35,9 @@ from tenant_db.refunds.rules import (
     Undecided,
 )
 from tenant_db.reviews.models import Review
+from tenant_db.webhooks.endpoints import EndpointInput, add_endpoint
+from tenant_db.webhooks.models import WebhookDelivery
+from tenant_db.webhooks.rules import CHOOSABLE
 from tests.factories.ledger import require_sound_books
 from tests.factories.payments import Shop, books, make_shop
 from tests.factories.refunds import (
@@ -246,3 +253,31 @@ async def test_a_closed_account_puts_what_is_taken_and_returned_into_suspense(
     assert (await books(tenant, shop)).suspense == 0
     assert len(await reviews(tenant)) == 1
     await require_sound_books(tenant)
+
+
+async def test_the_business_s_own_systems_are_told_how_refunds_and_disputes_end(
+    tenant: Tenant, paid: Payment, keyring: Keyring
+) -> None:
+    events = [event.value for event in CHOOSABLE]
+    async with tenant.transaction() as session:
+        new = EndpointInput("https://shop.example.com/", events, "Shop")
+        await add_endpoint(session, keyring, new)
+    refund = await request(tenant, paid.id, 1_000)
+    await send(tenant, refund.id)
+    await tell(tenant, refund.id, Done("re_1", kes(1_000)))
+    await tell(tenant, refund.id, FAILED)
+    for status in (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.LOST):
+        told = ToldDispute(paid.id, "dp_1", None, "fraudulent", status, None, None)
+        async with tenant.transaction() as session:
+            await tell_dispute(session, told, utc_now())
+
+    async with tenant.reading() as session:
+        rows = list(await session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id)))
+    assert [row.event for row in rows] == [
+        "refund.succeeded",
+        "refund.reversed",
+        "dispute.opened",
+        "dispute.lost",
+    ]
+    assert (rows[0].payload["amountMinor"], rows[0].payload["status"]) == ("1000", "succeeded")
+    assert rows[2].payload["paymentId"] == outside(Kind.PAYMENT, paid.id)
