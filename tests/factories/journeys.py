@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -15,14 +15,11 @@ import redis.asyncio
 from sqlalchemy import select
 from starlette.applications import Starlette
 
-from core.clock import utc_now
 from core.ids import new_id
-from core.tenant import TenantStatus
 from integrations.account import Outside
 from integrations.http import open_client
 from integrations.mpesa.tokens import ProcessTokens
 from integrations.sandbox import demo
-from integrations.sandbox.daraja_keys import CERTIFICATE
 from integrations.sandbox.settings import SandboxSettings
 from jobs.alerts import alert_handlers
 from jobs.channels import channel_handlers
@@ -34,26 +31,17 @@ from jobs.providers import Providers
 from jobs.refunds import refund_handlers
 from jobs.run import Runner
 from jobs.work import by_kind
-from owner_db.catalog.certificates import trust_certificate
-from owner_db.catalog.providers import point_provider_at
-from owner_db.catalog.seeding import ensure_catalog
 from owner_db.tenants.hooks import register_endpoint
 from server.hooks import Hooks
 from server.settings import Network
-from tenancy.circuits import Circuits
 from tenancy.columns import OutboxColumns
 from tenancy.context import Services
 from tenancy.engines import TenantEngines, Tenants
-from tenancy.errors import TenantUnknown
-from tenancy.keyring import Keyring, WrappedKey
-from tenancy.limits import RateLimits
 from tenancy.outbox import announce
 from tenancy.policy import Policy
 from tenancy.sessions import OwnerDatabase, Signals, Tenant
 from tenancy.shapes import model_of
 from tenancy.signals import OWNER_MEMBER
-from tenancy.tenant_ref import TenantRef
-from tenancy.wrappers import LocalKeyWrapper
 from tenant_db.channels import activating, adding, verifying
 from tenant_db.channels.machine import ChannelKind, Environment
 from tenant_db.channels.models import Channel
@@ -62,6 +50,13 @@ from tenant_db.inbox.models import TenantInbox
 from tenant_db.payments.models import Payment
 from tenant_db.stores.models import Store
 from tests.conftest import RecordedSignals
+from tests.factories.journey_parts import (
+    MovingClock,
+    Registry,
+    open_catalog,
+    open_keyring,
+    services_of,
+)
 from tests.factories.payments import Shop, initiate, read
 from tests.factories.tenants import register
 from tests.sandbox import RunningSandbox, running_sandbox, serving
@@ -69,38 +64,6 @@ from tests.sandbox import RunningSandbox, running_sandbox, serving
 READ_TIMEOUT_S = 0.5
 """What "slow" is: the sandbox never answers, and nobody wants to wait for that."""
 RUNS_MAX = 200
-
-
-@dataclass(slots=True)
-class MovingClock:
-    """The real time and an offset that tests move on."""
-
-    ahead: timedelta = timedelta()
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
-
-    def skip_to(self, due: datetime) -> None:
-        self.ahead += max(timedelta(), due - self())
-
-
-@dataclass(slots=True)
-class Registry:
-    """A directory whose entries tests may change."""
-
-    refs: dict[UUID, TenantRef]
-
-    async def find(self, tenant_id: UUID) -> TenantRef:
-        if tenant_id not in self.refs:
-            raise TenantUnknown
-        return self.refs[tenant_id]
-
-    find_now = find
-
-    def set_status(self, tenant_id: UUID, status: TenantStatus) -> None:
-        ref = self.refs[tenant_id]
-        values = {name: getattr(ref, name) for name in ref.__slots__}
-        self.refs[tenant_id] = TenantRef(**{**values, "status": status})
 
 
 @dataclass(slots=True)
@@ -246,13 +209,13 @@ async def running_journey(
     )
     timeout = httpx.Timeout(connect=2, read=READ_TIMEOUT_S, write=2, pool=2)
     async with running_sandbox(settings) as sandbox, open_client(timeout) as http:
-        await _catalog(owner, sandbox.mpesa_url)
+        await open_catalog(owner, sandbox.mpesa_url)
         for tenant in tenants:
             await register(owner, tenant.ref)
         registry = Registry({tenant.id: tenant.ref for tenant in tenants})
         engines = TenantEngines(16)
         tenants_served = Tenants(registry, engines, signals or RecordedSignals())
-        services = _services(owner, tenants_served, await _keyring(registry, keys), client, clock)
+        services = services_of(owner, tenants_served, await open_keyring(registry, keys), client, clock)
         providers = Providers(services, Outside(http, ProcessTokens(clock), clock))
         handlers = [
             *payment_handlers(providers),
@@ -269,40 +232,3 @@ async def running_journey(
             services.policy = Policy(public_url=url)
             yield journey
         await engines.close()
-
-
-async def _catalog(owner: OwnerDatabase, sandbox_url: str) -> None:
-    async with owner.transaction() as session:
-        await ensure_catalog(session)
-        await point_provider_at(session, "mpesa", sandbox_url)
-        await trust_certificate(session, "mpesa", "sandbox", CERTIFICATE)
-
-
-def _services(
-    owner: OwnerDatabase, tenants: Tenants, keyring: Keyring, client: redis.asyncio.Redis, clock: MovingClock
-) -> Services:
-    """What jobs and hooks use of a process's services; the rest is not there."""
-    nothing = cast("Any", None)
-    return Services(
-        owner=owner,
-        tenants=tenants,
-        feed=nothing,
-        keyring=keyring,
-        limits=RateLimits(client),
-        tokens=nothing,
-        policy=Policy(),
-        clock=clock,
-        circuits=Circuits(client, clock),
-    )
-
-
-async def _keyring(registry: Registry, keys: Path) -> Keyring:
-    wrapped: dict[UUID, list[WrappedKey]] = {}
-
-    async def load(tenant_id: UUID) -> list[WrappedKey]:
-        return wrapped[tenant_id]
-
-    keyring = Keyring(load, LocalKeyWrapper.made_if_missing(keys / "master.key"))
-    for tenant_id in registry.refs:
-        wrapped[tenant_id] = [await keyring.new_wrapped_key()]
-    return keyring

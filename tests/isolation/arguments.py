@@ -1,13 +1,12 @@
 """What the operations of the SDL are sent, and whose: every argument has a row here."""
 
-from datetime import timedelta
 from typing import Any, Final
 
 from graphql import get_named_type
 
-from core.clock import utc_now
 from tests.isolation.documents import RootField, input_paths
-from tests.isolation.world import MARK, Party
+from tests.isolation.given import OF_PATHS, REQUIRED_KINDS, VALUES
+from tests.isolation.world import Party
 
 VICTIMS: Final = {
     "query.store.id": "store",
@@ -143,6 +142,7 @@ VICTIMS: Final = {
     "mutation.switchTenant.input.tenantId": "tenant",
     "subscription.channelUpdated.id": "channel",
     "subscription.paymentUpdated.id": "payment",
+    "subscription.storePayments.storeId": "store",
     "subscription.storeBalanceUpdated.storeId": "store",
     "subscription.tenantStatus.tenantId": "tenant",
 }
@@ -152,133 +152,6 @@ INSTEAD: Final = {
     "mutation.initiatePayment.input.providerAccountId": ("input.channelId", "own_provider_account"),
 }
 """Arguments that name something in the place of another one, and have a test of their own."""
-
-VALUES: Final[dict[str, Any]] = {
-    "first": 100,
-    "status": None,
-    "name": "Mine",
-    "code": "mine",
-    "timeZone": "Africa/Nairobi",
-    "kind": None,
-    "environment": "SANDBOX",
-    "shortCode": "600100",
-    "headOfficeCode": None,
-    "activatesItself": None,
-    "refusesUnknownAccounts": None,
-    "leastMinor": None,
-    "mostMinor": None,
-    "account": "VIP001",
-    "pullPhone": None,
-    "pattern": "MINE*",
-    "label": None,
-    "consumerKey": "key",
-    "consumerSecret": "secret",
-    "passkey": "passkey",
-    "idempotencyKey": "the-same-key",
-    "amountMinor": "10000",
-    "currency": "KES",
-    "phone": "+254700000009",
-    "description": "Mine",
-    "orderReference": f"{MARK} 1",
-    "customerName": None,
-    "customerEmail": None,
-    "customerPhone": "+254700000009",
-    "captureMode": "AUTOMATIC",
-    "returnUrl": None,
-    "otp": "123456",
-    "pin": None,
-    "birthday": None,
-    "address": None,
-    "paymentMethod": None,
-    "method": "MOBILE_MONEY",
-    "quantity": 1,
-    "unitPriceMinor": "10000",
-    "provider": "stripe",
-    "configuration": {"secret_key": "sk_test_mine", "publishable_key": "pk_test_mine"},
-    "currencies": ["KES"],
-    "priority": 7,
-    "document": {"stripe": {"environment": "test", "keys": {"secretKey": "sk_test_mine"}}},
-    "scopes": ["payments:read"],
-    "expiresAt": None,
-    "severity": None,
-    "cause": None,
-    "proof": None,
-    "explanation": f"{MARK} explains",
-    "productDescription": None,
-    "customerCommunication": None,
-    "receipt": None,
-    "serviceDate": None,
-    "delivery": None,
-    "refundPolicy": None,
-    "effectiveAt": None,
-    "reference": f"{MARK} 1",
-    "metadata": None,
-    "normalSide": "DEBIT",
-    "floorMinor": None,
-    "ceilingMinor": None,
-    "state": None,
-    "reason": "a test",
-    "firstDay": (utc_now() - timedelta(days=2)).date().isoformat(),
-    "lastDay": (utc_now() + timedelta(days=2)).date().isoformat(),
-    "format": "CSV",
-    "keptHead": None,
-    "note": "a test",
-    "content": "nothing",
-    "contentEncoding": "TEXT",
-    "fileName": "mine.csv",
-    "toleranceMinor": None,
-    "toleranceDays": None,
-    "dryRun": None,
-    "isMatched": None,
-    "since": None,
-    "before": None,
-    "at": None,
-    "kinds": ["SALE"],
-    "atLeastMinor": "1",
-    "atMostMinor": None,
-    "until": None,
-    "role": "VIEWER",
-    "email": "mine@example.com",
-    "password": "a wrong and long password",
-    "secret": "unknown",
-    "refreshToken": "hzr_unknown",
-    "country": "KE",
-    "groupBy": ["DAY"],
-    "url": "https://mine.example.com/hooks",
-    "events": ["PAYMENT_SUCCEEDED"],
-    "slug": None,
-    "invitation": None,
-}
-"""What arguments get that name nothing: by their last name. None leaves them out where they may be."""
-OF_PATHS: Final = {
-    **{
-        f"mutation.{name}.input.operator.password": "secret"
-        for name in ("addChannel", "replaceChannelCredentials", "setChannelOperator")
-    },
-    "query.financialReport.since": (utc_now() - timedelta(days=1)).isoformat(),
-    "query.financialReport.before": (utc_now() + timedelta(days=1)).isoformat(),
-    "query.paymentMetrics.since": (utc_now() - timedelta(days=1)).isoformat(),
-    "query.paymentMetrics.before": (utc_now() + timedelta(days=1)).isoformat(),
-    "query.providerCallMetrics.since": (utc_now() - timedelta(days=1)).isoformat(),
-    "query.providerCallMetrics.before": (utc_now() + timedelta(days=1)).isoformat(),
-    "query.transfers.filter.reference": "pay_1",
-    # With all that accounts and transfers lead to, a hundred of them cost too much.
-    "query.transfers.first": 20,
-    "query.ledgerAccounts.first": 20,
-    # With all refunds of each, likewise.
-    "query.payments.first": 20,
-    "query.orders.first": 10,
-    "query.orders.reference": None,
-}
-"""What single arguments get instead."""
-REQUIRED_KINDS: Final = {
-    "ReviewDecision": "DISMISS",
-    "ExportKind": "STATEMENT",
-    "PostingKind": "TRANSFER",
-    "ChannelKind": "PAYBILL",
-    "TenantKind": "INDIVIDUAL",
-    "StatementProvider": "MPESA",
-}
 
 TELLS_NO_NAMES: Final = {
     "query.availableProviders",

@@ -16,8 +16,9 @@ from schema.exchange import Outcome
 from tenancy.context import Services
 from tenancy.sessions import Tenant
 from tests.factories.callers import run, watching
-from tests.isolation.arguments import INSTEAD, REQUIRED_KINDS, TELLS_NO_NAMES, VALUES, VICTIMS, values_for
+from tests.isolation.arguments import INSTEAD, TELLS_NO_NAMES, VICTIMS, values_for
 from tests.isolation.documents import RootField, document, input_paths, root_fields, tenant_sdl, variables
+from tests.isolation.given import REQUIRED_KINDS, VALUES
 from tests.isolation.world import MARK, PASSWORD, Party, contents, make_party
 
 SCHEMA = tenant_sdl()

@@ -31,7 +31,7 @@ from tenant_db.exports.rules import KEPT, ExportFormat, ExportKind
 from tenant_db.exports.sources import Subject
 from tests.factories.callers import REQUEST
 from tests.factories.exports import export_of, file_of, make, new_export, order, sell
-from tests.factories.journeys import MovingClock
+from tests.factories.journey_parts import MovingClock
 from tests.factories.stores import make_store
 from tests.factories.users import make_member
 from tests.sandbox import serving
