@@ -32,7 +32,7 @@ check: $(STAMP)  ## lint, types, import contracts, committed SDL, sizes
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_sizes.py tests/test_names.py tests/schema/test_sdl.py
 
-conformance: $(STAMP)  ## what needs node: GraphQL-over-HTTP audits, WebSocket and SSE clients
+conformance: $(STAMP)  ## what needs node or a browser: HTTP audits, sockets, SSE, the page of an order
 	$(BIN)/python -m tests.conformance
 
 faults: $(STAMP)  ## crash at every commit and outside call, and kill processes under load

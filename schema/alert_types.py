@@ -33,7 +33,7 @@ api_enum(
     "What sort of trouble it is. New ones may be added.",
     {
         AlertKind.OVERDRAFT: "A store's balance fell below its floor: a provider took what was not there.",
-        AlertKind.MESSAGE_QUARANTINED: "A provider's message can't be read, or does not fit; it is set aside.",
+        AlertKind.MESSAGE_QUARANTINED: "A provider's message can't be read or does not fit; it is set aside.",
         AlertKind.MONEY_IN_SUSPENSE: "Money came in and nobody knows whose it is.",
         AlertKind.BOOKS_DISAGREE: "A check of the books found what does not agree: see `findings`.",
         AlertKind.PROOF_BROKEN: "A verification of the ledger's chain of proof failed.",
