@@ -41,6 +41,25 @@ async def test_loading_the_catalog_again_keeps_what_staff_changed(catalog: Owner
         assert (await enabled_provider(session, "stripe")).name == "Cards"
 
 
+async def test_a_release_of_changes_is_applied_once_even_where_staff_went_back(
+    catalog: OwnerDatabase,
+) -> None:
+    first = ["collect", "query", "refund", "webhook"]
+    async with catalog.reading() as session:
+        stripe = await enabled_provider(session, "stripe")
+    assert "capture" in stripe.features
+    assert stripe.currencies[Currency.USD].fee_bps == 290
+    async with catalog.transaction() as session:
+        await session.execute(
+            update(PaymentProvider).where(PaymentProvider.code == "stripe").values(features=first)
+        )
+    async with catalog.transaction() as session:
+        await ensure_catalog(session)
+
+    async with catalog.reading() as session:
+        assert (await enabled_provider(session, "stripe")).features == first
+
+
 @pytest.mark.parametrize("code", CODES)
 async def test_a_config_schema_is_valid_and_marks_its_secrets(catalog: OwnerDatabase, code: str) -> None:
     async with catalog.reading() as session:
