@@ -1,7 +1,7 @@
 """Payments: reading them, asking for one, taking one back."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -105,6 +105,13 @@ async def payment(context: TenantContext, id: UUID) -> PaymentView | None:
     context.require(Scope.PAYMENTS_READ)
     rows = await context.tenant.rows(f"{_SELECT} WHERE id = $1", id)
     return _view(rows[0]) if rows else None
+
+
+async def payments_named(context: TenantContext, ids: Collection[UUID]) -> list[PaymentView]:
+    """Those of them that this business has, in no order. Needs payments:read."""
+    context.require(Scope.PAYMENTS_READ)
+    rows = await context.tenant.rows(f"{_SELECT} WHERE id = ANY($1)", list(ids))
+    return [_view(row) for row in rows]
 
 
 async def initiate_payment(context: TenantContext, new: NewPayment, idempotency_key: str) -> PaymentView:

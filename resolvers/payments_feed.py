@@ -1,18 +1,26 @@
 """Payments as they change: the present state first, then each newer version."""
 
+from collections import OrderedDict
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 from uuid import UUID
 
 from core.errors import NotFound
 from core.pages import PageRequest
-from resolvers.payments import PaymentFilter, PaymentView, payment, payments
+from resolvers.payments import PaymentFilter, PaymentView, payment, payments, payments_named
+from resolvers.stores import store_exists
 from tenancy.context import TenantContext
 from tenancy.feed import RESYNC
 from tenancy.roles import Scope
+from tenancy.sessions import Notice
 
 RECENT_MAX: Final = 20
-"""Payments that a stream of all payments begins with, and repeats where it may have missed some."""
+"""Payments that a stream of many payments begins with."""
+MISSED_MAX: Final = 100
+"""The newest payments that a stream looks through where it may have missed some, beside those it showed."""
+SHOWN_MAX: Final = 128
+"""Payments whose versions a stream of many remembers, so that none is told twice."""
 
 
 async def payment_updates(context: TenantContext, id: UUID) -> AsyncGenerator[PaymentView, None]:
@@ -40,25 +48,79 @@ async def payment_updates(context: TenantContext, id: UUID) -> AsyncGenerator[Pa
 
 
 async def payments_updates(context: TenantContext) -> AsyncGenerator[PaymentView, None]:
-    """The newest payments, then every payment that changes. Needs payments:read.
+    """The newest payments, then every payment that changes. Needs payments:read."""
+    context.require(Scope.PAYMENTS_READ)
+    async with aclosing(_updates(context, PaymentFilter())) as views:
+        async for view in views:
+            yield view
 
-    A version may come twice: whoever shows them keeps the highest of each payment.
+
+async def store_payments_updates(context: TenantContext, store_id: UUID) -> AsyncGenerator[PaymentView, None]:
+    """The newest payments of one store, then every payment of it that changes. Needs payments:read.
+
+    Raises:
+        NotFound: this business has no such store.
     """
     context.require(Scope.PAYMENTS_READ)
-    async with context.services.feed.subscribe(context.tenant.id, {"payments"}) as notices:
-        for view in await _recent(context):
+    if not await store_exists(context, store_id):
+        raise NotFound("store")
+    async with aclosing(_updates(context, PaymentFilter(store_id=store_id))) as views:
+        async for view in views:
             yield view
-        async for notice in notices:
-            if notice.topic == RESYNC.topic:
-                for view in await _recent(context):
+
+
+async def _updates(context: TenantContext, only: PaymentFilter) -> AsyncGenerator[PaymentView, None]:
+    """Each version at most once, and none after a newer one, of the latest SHOWN_MAX payments."""
+    shown = _Shown()
+    # Subscribed before they are read: what changes in between is told, not lost.
+    async with context.services.feed.subscribe(context.tenant.id, {"payments"}) as notices:
+        found = await _newest(context, only, RECENT_MAX)
+        while True:
+            for view in found:
+                if shown.is_news(view):
                     yield view
-                continue
-            changed = await payment(context, UUID(notice.payload["id"]))
-            if changed is not None:
-                yield changed
+            notice = await anext(notices, None)
+            if notice is None:
+                return
+            if notice.topic == RESYNC.topic:
+                found = [
+                    *await payments_named(context, shown.ids()),
+                    *await _newest(context, only, MISSED_MAX),
+                ]
+            else:
+                found = await _told(context, only, notice)
 
 
-async def _recent(context: TenantContext) -> list[PaymentView]:
+class _Shown:
+    """The newest versions that a subscriber has seen."""
+
+    def __init__(self) -> None:
+        self._versions: OrderedDict[UUID, int] = OrderedDict()
+
+    def ids(self) -> list[UUID]:
+        return list(self._versions)
+
+    def is_news(self, view: PaymentView) -> bool:
+        if self._versions.get(view.id, 0) >= view.version:
+            return False
+        self._versions[view.id] = view.version
+        self._versions.move_to_end(view.id)
+        if len(self._versions) > SHOWN_MAX:
+            self._versions.popitem(last=False)
+        return True
+
+
+async def _told(context: TenantContext, only: PaymentFilter, notice: Notice) -> list[PaymentView]:
+    """The payment that a notice names, if it is one of those; another store's is not even read."""
+    wanted = only.store_id
+    if wanted is not None and notice.payload.get("store_id", str(wanted)) != str(wanted):
+        return []
+    changed = await payment(context, UUID(notice.payload["id"]))
+    is_wanted = changed is not None and wanted in {None, changed.store_id}
+    return [changed] if changed is not None and is_wanted else []
+
+
+async def _newest(context: TenantContext, only: PaymentFilter, count: int) -> list[PaymentView]:
     """Oldest first, as they would have come."""
-    page = await payments(context, PageRequest(RECENT_MAX), PaymentFilter())
+    page = await payments(context, PageRequest(count), only)
     return list(reversed(page.rows))

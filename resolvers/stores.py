@@ -29,6 +29,11 @@ async def store(context: TenantContext, id: UUID) -> Store | None:
         return await session.get(Store, id)
 
 
+async def store_exists(context: TenantContext, id: UUID) -> bool:
+    """Whether this business has the store: for whoever may see its payments."""
+    return bool(await context.tenant.rows("SELECT 1 FROM stores WHERE id = $1", id))
+
+
 async def create_store(context: TenantContext, new: NewStore) -> Store:
     """Open a store. Needs stores:write.
 

@@ -57,6 +57,7 @@ from schema.orders import OrderMutations, OrderQueries, OrderSubscriptions, orde
 from schema.payment_status import PaymentStatusQueries, PaymentStatusSubscriptions
 from schema.payment_steps import PaymentStepMutations
 from schema.payments import PaymentMutations, PaymentQueries, PaymentSubscriptions, payment_node
+from schema.payments_live import StorePaymentSubscriptions
 from schema.provider_accounts import ProviderAccountMutations, ProviderAccountQueries, provider_account_node
 from schema.provider_imports import ProviderImportMutations
 from schema.provider_keys import ProviderKeyMutations
@@ -178,6 +179,7 @@ class Subscription(
     ChannelHealthSubscriptions,
     PaymentSubscriptions,
     PaymentStatusSubscriptions,
+    StorePaymentSubscriptions,
     RefundSubscriptions,
     DisputeSubscriptions,
     AlertSubscriptions,

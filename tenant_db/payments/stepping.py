@@ -30,12 +30,17 @@ def remark(session: TenantSession, payment: Payment, cause: Cause, **details: st
 
 def tell(session: TenantSession, payment: Payment) -> None:
     """Publish after the commit that the payment, and with it its order, has a new version."""
-    session.after.notices += notices_of(payment.id, payment.version, payment.status)
+    session.after.notices += notices_of(payment.id, payment.version, payment.status, payment.store_id)
     if payment.order_id is not None:
         tell_of(session, payment.order_id)
 
 
-def notices_of(id: UUID, version: int, status: str) -> list[Notice]:
-    """What subscribers of the payment, and of all payments, are told of a version."""
+def notices_of(id: UUID, version: int, status: str, store_id: UUID | None = None) -> list[Notice]:
+    """What subscribers of the payment, and of all payments, are told of a version.
+
+    The store spares those who watch another one a look; who does not know it may leave it out.
+    """
     payload = {"id": str(id), "version": version, "status": status}
+    if store_id is not None:
+        payload["store_id"] = str(store_id)
     return [Notice(f"payment:{id}", payload), Notice("payments", payload)]

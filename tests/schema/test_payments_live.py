@@ -1,0 +1,140 @@
+"""Payments of one store as they change, and what a stream of many makes up for after a gap."""
+
+from dataclasses import replace
+
+import pytest
+import redis.asyncio
+
+from core.ids import Kind, new_id, outside
+from resolvers import payments_feed
+from resolvers.payments_feed import RECENT_MAX
+from tenancy.context import Services, TenantContext
+from tenancy.feed import Feed
+from tenancy.roles import Role
+from tenancy.sessions import Tenant
+from tests.factories.callers import ask, caller, next_data, watching
+from tests.factories.payments import Shop, initiate, make_shop
+
+WATCH = "subscription ($id: ID!) { storePayments(storeId: $id) { id status version } }"
+WATCH_ALL = "subscription { paymentsUpdated { id status version } }"
+CANCEL = "mutation ($id: ID!) { cancelPayment(input: {id: $id}) { __typename } }"
+
+
+async def of(services: Services, tenant: Tenant) -> tuple[TenantContext, Tenant]:
+    """A caller, and the business as the server sees it: what it commits is published."""
+    context = await caller(services, tenant, Role.OWNER)
+    return context, context.tenant
+
+
+def store_id(shop: Shop) -> str:
+    return outside(Kind.STORE, shop.store_id)
+
+
+async def test_a_store_hears_of_its_own_payments_only(services: Services, tenant: Tenant) -> None:
+    owner, serving = await of(services, tenant)
+    shop, other = await make_shop(tenant), await make_shop(tenant, short_code="600999")
+    earlier = await initiate(serving, shop)
+    foreign = await initiate(serving, other)
+
+    async with watching(owner, WATCH, id=store_id(shop)) as events:
+        first = (await next_data(events))["storePayments"]
+        await ask(owner, CANCEL, id=outside(Kind.PAYMENT, foreign.id))
+        await initiate(serving, other)
+        later = await initiate(serving, shop)
+        second = (await next_data(events))["storePayments"]
+        await ask(owner, CANCEL, id=outside(Kind.PAYMENT, earlier.id))
+        third = (await next_data(events))["storePayments"]
+
+    seen = [(told["id"], told["status"], told["version"]) for told in (first, second, third)]
+    assert seen == [
+        (outside(Kind.PAYMENT, earlier.id), "CREATED", 1),
+        (outside(Kind.PAYMENT, later.id), "CREATED", 1),
+        (outside(Kind.PAYMENT, earlier.id), "CANCELLED", 2),
+    ]
+
+
+async def test_payments_of_another_store_are_not_even_read(
+    services: Services, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, serving = await of(services, tenant)
+    shop, other = await make_shop(tenant), await make_shop(tenant, short_code="600999")
+    await initiate(serving, shop)
+    foreign = await initiate(serving, other)
+    looked_at = []
+    payment = payments_feed.payment
+
+    async def noted(context: TenantContext, id: object) -> object:
+        looked_at.append(id)
+        return await payment(context, id)  # type: ignore[arg-type] # as it was called
+
+    monkeypatch.setattr(payments_feed, "payment", noted)
+    async with watching(owner, WATCH, id=store_id(shop)) as events:
+        await next_data(events)
+        await ask(owner, CANCEL, id=outside(Kind.PAYMENT, foreign.id))
+        own = await initiate(serving, shop)
+        await next_data(events)
+
+    assert looked_at == [own.id]
+
+
+async def test_nobody_watches_a_store_of_another_business(
+    services: Services, tenant: Tenant, second_tenant: Tenant
+) -> None:
+    stranger, _ = await of(services, second_tenant)
+    await make_shop(second_tenant)
+    shop = await make_shop(tenant)
+
+    for id_ in (store_id(shop), outside(Kind.STORE, new_id())):
+        async with watching(stranger, WATCH, id=id_) as events:
+            outcome = await anext(events)
+        assert outcome.body["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("text", [WATCH, WATCH_ALL])
+async def test_after_a_gap_all_that_changed_is_told_and_nothing_twice(
+    services: Services, tenant: Tenant, text: str
+) -> None:
+    owner, serving = await of(services, tenant)
+    shop = await make_shop(tenant)
+    oldest = await initiate(serving, shop)
+    for _ in range(RECENT_MAX - 1):
+        await initiate(serving, shop)
+
+    async with watching(owner, text, **({"id": store_id(shop)} if text is WATCH else {})) as events:
+        for _ in range(RECENT_MAX):
+            await next_data(events)
+        # Committed without notices: this business's own fixture tells nobody.
+        silent = TenantContext(services, owner.request, owner.principal, tenant)
+        missed = {(await initiate(tenant, shop)).id for _ in range(RECENT_MAX + 2)}
+        await ask(silent, CANCEL, id=outside(Kind.PAYMENT, oldest.id))
+        services.feed._resync()  # noqa: SLF001 - what the feed does after it lost its connection
+        told = [(await next_data(events)).popitem()[1] for _ in range(len(missed) + 1)]
+        services.feed._resync()  # noqa: SLF001 - a second gap, in which nothing happened
+        await ask(owner, CANCEL, id=told[-1]["id"])
+        last = (await next_data(events)).popitem()[1]
+
+    expected = {(outside(Kind.PAYMENT, id_), 1) for id_ in missed} | {(outside(Kind.PAYMENT, oldest.id), 2)}
+    assert {(payment["id"], payment["version"]) for payment in told} == expected
+    assert (last["id"], last["version"]) == (told[-1]["id"], 2)
+
+
+async def test_what_one_server_commits_is_told_by_another(
+    services: Services, tenant: Tenant, redis_url: str
+) -> None:
+    owner, serving = await of(services, tenant)
+    shop = await make_shop(tenant)
+    await initiate(serving, shop)
+    client = redis.asyncio.Redis.from_url(redis_url)
+    elsewhere = TenantContext(
+        replace(services, feed=Feed(client)), owner.request, owner.principal, owner.bound_tenant
+    )
+    try:
+        async with watching(elsewhere, WATCH, id=store_id(shop)) as events:
+            await next_data(events)
+            later = await initiate(serving, shop)
+            told = (await next_data(events))["storePayments"]
+    finally:
+        await elsewhere.services.feed.close()
+        await client.aclose()
+
+    assert told["id"] == outside(Kind.PAYMENT, later.id)
