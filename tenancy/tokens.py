@@ -20,6 +20,7 @@ from core.errors import InvalidInput
 from core.ids import Kind, inside, outside
 from tenancy.context import Principal
 from tenancy.errors import NotSignedIn
+from tenancy.flights import Flights
 
 ALGORITHM: Final = "EdDSA"
 ACCESS_TOKEN_LIFE: Final = timedelta(minutes=15)
@@ -205,6 +206,8 @@ class Authenticator:
         self._source = source
         self._clock = clock
         self._proven: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        # Hundreds of sockets may hold one key, and each asks again as soon as its proof has grown old.
+        self._proofs: Flights[tuple[str, str], Principal] = Flights(self._prove_once)
 
     async def principal(self, bearer: str, audience: str) -> Principal:
         """Who `bearer` speaks for on the schema `audience` (`tenant` or `owner`).
@@ -216,20 +219,26 @@ class Authenticator:
         """
         if len(bearer) > TOKEN_BYTES_MAX:
             raise NotSignedIn
-        proof = hashlib.sha256(f"{audience}|{bearer}".encode(errors="replace")).digest()
-        known = self._proven.get(proof)
+        known = self._proven.get(_digest(bearer, audience))
         if known is not None and time.monotonic() - known[1] < RECHECK_S:
             return self._unexpired(known[0])
-        self._proven.pop(proof, None)
-        principal = await self._prove(bearer, audience)
-        self._proven[proof] = (principal, time.monotonic())
-        if len(self._proven) > CACHED_TOKENS_MAX:
-            self._proven.popitem(last=False)
-        return principal
+        return await self._proofs.join((bearer, audience))
 
     def forget(self) -> None:
         """Look everybody up again: something was revoked."""
         self._proven.clear()
+        self._proofs.part_all()
+
+    async def _prove_once(self, asked: tuple[str, str]) -> Principal:
+        bearer, audience = asked
+        digest = _digest(bearer, audience)
+        self._proven.pop(digest, None)
+        principal = await self._prove(bearer, audience)
+        if self._proofs.is_current(asked):
+            self._proven[digest] = (principal, time.monotonic())
+            if len(self._proven) > CACHED_TOKENS_MAX:
+                self._proven.popitem(last=False)
+        return principal
 
     def _unexpired(self, principal: Principal) -> Principal:
         if principal.expires_at is not None and principal.expires_at <= self._clock():
@@ -243,6 +252,11 @@ class Authenticator:
             key_id = _api_key_id(bearer)
             return await self._source.of_api_key(key_id, hashlib.sha256(bearer.encode()).digest())
         return await self._source.of_claims(await self._issuer.verify(bearer, audience))
+
+
+def _digest(bearer: str, audience: str) -> bytes:
+    """What is remembered of a bearer: not the bearer itself."""
+    return hashlib.sha256(f"{audience}|{bearer}".encode(errors="replace")).digest()
 
 
 def new_api_key(environment: str, key_id: UUID) -> NewApiKey:

@@ -1,3 +1,4 @@
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -131,6 +132,21 @@ async def test_a_caller_is_looked_up_once_for_some_seconds(monkeypatch: pytest.M
     authenticator.forget()
     await authenticator.principal(token.text, "tenant")
     assert source.asked == 3
+
+
+async def test_many_who_ask_at_once_with_one_key_are_looked_up_once() -> None:
+    class Slow(CountingSource):
+        async def of_api_key(self, key_id: UUID, secret_hash: bytes) -> Principal:
+            await asyncio.sleep(0)
+            return await super().of_api_key(key_id, secret_hash)
+
+    source = Slow()
+    authenticator = Authenticator(issuer_of(key_pair()), source, Clock())
+    key = new_api_key("sandbox", new_id())
+
+    found = await asyncio.gather(*(authenticator.principal(key.text, "tenant") for _ in range(5)))
+
+    assert ([principal.id for principal in found], source.asked) == ([key.id] * 5, 1)
 
 
 async def test_an_api_key_names_itself_and_works_on_one_schema() -> None:
