@@ -173,7 +173,9 @@ def _names(text: str, principal: Principal) -> bool:
 
 def _subdomain(connection: HTTPConnection, domain: str | None) -> str | None:
     """The label before the tenant domain; None where the host is another."""
+    if domain is None:
+        return None
     host = (connection.url.hostname or "").lower()
-    if domain is None or not host.endswith(f".{domain.lower()}"):
+    if not host.endswith(f".{domain.lower()}"):
         return None
     return host.removesuffix(f".{domain.lower()}")
