@@ -96,7 +96,7 @@ class Journey:
         self, tenant: Tenant, kind: ChannelKind = ChannelKind.PAYBILL, passkey: str = demo.DEMO_PASSKEY
     ) -> Channel:
         store = Store(id=new_id(), name="Mama Njeri", code=new_id().hex, time_zone="Africa/Nairobi")
-        is_till = kind is ChannelKind.TILL
+        is_till = kind is not ChannelKind.PAYBILL
         hooks = adding.HookTokens(*(secrets.token_hex(16) for _ in range(3)))
         async with tenant.transaction() as session:
             session.add(store)
