@@ -16,7 +16,7 @@ from tenant_db.payments.rules import Answer, FailureReason, NotPaid, Paid, Told
 def as_told(answer: protocol.Paid | protocol.NotPaid) -> Told:
     """What an adapter tells for good."""
     if isinstance(answer, protocol.Paid):
-        return Paid(answer.amount, answer.receipt, answer.fee)
+        return Paid(answer.amount, answer.receipt, answer.fee, answer.excess)
     return NotPaid(FailureReason(answer.reason.value), answer.code, answer.message, answer.is_sure)
 
 

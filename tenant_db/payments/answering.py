@@ -10,7 +10,7 @@ from sqlalchemy import exists, select
 from core.collecting import CaptureMode
 from core.money import Money
 from tenancy.sessions import TenantSession
-from tenant_db.payments.crediting import charge_fee, clear_suspense
+from tenant_db.payments.crediting import charge_fee, clear_suspense, put_excess_aside
 from tenant_db.payments.ending import end_unpaid, succeed
 from tenant_db.payments.judging import Ruling, Standing, judge_answer
 from tenant_db.payments.locking import lock_account_receipt, lock_payment
@@ -151,6 +151,10 @@ async def _succeed(session: TenantSession, payment: Payment, paid: Paid, cause: 
     captured: Money | None = paid.amount if payment.capture_mode == CaptureMode.MANUAL else None
     receipt = paid.receipt or payment.receipt
     await succeed(session, payment, receipt, cause, now, captured=captured, fee=paid.fee)
+    if paid.excess is not None:
+        await put_excess_aside(session, payment, paid.excess)
+        note = f"The payer paid {paid.excess} more than was asked; it is in suspense. Give it back."
+        flag(session, payment, note, cause, ReviewCause.DOUBLE_PAYMENT)
 
 
 async def _learn(session: TenantSession, payment: Payment, paid: Paid, cause: Cause) -> Settled:

@@ -103,6 +103,28 @@ async def charge_fee(session: TenantSession, payment: Payment, fee: Money, cause
     payment.fee_minor = fee.minor
 
 
+async def put_excess_aside(session: TenantSession, payment: Payment, excess: Money) -> None:
+    """Put what came in beyond a payment's amount into suspense, once, under the payment's lock."""
+    place = place_of(payment)
+    source, waiting = await open_accounts(
+        session,
+        holding(place, payment.currency),
+        suspense(place, payment.currency),
+        spread=payment.id,
+    )
+    await post(
+        session,
+        NewTransfer(
+            source_id=source,
+            destination_id=waiting,
+            amount=excess,
+            kind=TransferKind.TRANSFER,
+            reference=outside(Kind.PAYMENT, payment.id),
+            idempotency_key=f"excess:{payment.id}",
+        ),
+    )
+
+
 async def park(session: TenantSession, confirmation: Confirmation) -> None:
     """Put money whose payment is not known into suspense, under its receipt's lock."""
     place = Holding.of_channel(confirmation.channel_id)

@@ -257,6 +257,8 @@ class Paid:
     """None where it does not say: a query."""
     fee: Money | None = None
     """What the provider keeps, where it says."""
+    excess: Money | None = None
+    """What the payer paid beyond `amount`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from core.clock import utc_now
 from core.collecting import ActionKind, CaptureMode, Method, NextAction
 from core.currency import Currency
 from core.errors import DomainError, InvalidInput, NotFound
-from core.ids import new_id
+from core.ids import Kind, new_id, outside
 from core.money import Money
 from tenancy.sessions import Tenant
 from tenant_db.credentials.models import ProviderAccount
+from tenant_db.ledger.models import Transfer
 from tenant_db.payments import submitting
 from tenant_db.payments.answering import Settled, Verdict, settle_by_answer
 from tenant_db.payments.capturing import request_capture
@@ -269,3 +270,24 @@ async def test_of_a_promise_a_part_may_be_taken_and_never_more(tenant: Tenant, s
 async def capture(tenant: Tenant, payment: Payment, amount: Money | None) -> None:
     async with tenant.transaction() as session:
         await request_capture(session, payment.id, amount)
+
+
+async def test_what_is_paid_beyond_the_amount_waits_in_suspense_and_for_a_person(
+    tenant: Tenant, stand: Stand
+) -> None:
+    payment = await sent(tenant, stand)
+    told = replace(PAID, fee=None, excess=Money(500, Currency.KES))
+
+    assert (await answer(tenant, payment, told)).verdict is Verdict.SETTLED
+    assert (await answer(tenant, payment, told)).verdict is Verdict.UNCHANGED
+
+    settled = await read(tenant, payment.id)
+    assert (settled.state, settled.needs_review) == (PaymentStatus.SUCCEEDED, True)
+    async with tenant.reading() as session:
+        rows = await session.execute(
+            select(Transfer.kind, Transfer.amount_minor).where(
+                Transfer.reference == outside(Kind.PAYMENT, payment.id)
+            )
+        )
+    assert sorted(rows.all()) == [("sale", AMOUNT.minor), ("transfer", 500)]
+    await require_sound_books(tenant)
