@@ -18,13 +18,16 @@ from jobs.quarantine import alert_quarantined
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
+from tenant_db.inbox.looking import look
 from tenant_db.inbox.models import TenantInbox
 from tenant_db.inbox.processing import close, quarantine, take
 from tenant_db.payments import polling
 from tenant_db.payments.matching import NewConfirmation, settle_by_confirmation
+from tenant_db.payments.matching_at_once import match_at_once
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Told
 from tenant_db.payments.settling import Callback, Settled, Verdict, settle_by_callback
+from tenant_db.payments.settling_at_once import settle_at_once
 from tenant_db.reviews.opening import NewReview, open_review_at_end
 from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 
@@ -50,15 +53,14 @@ async def process_inbox(work: Work, providers: Providers) -> Result:
     with the callback.
     """
     inbox_id = UUID(work.payload["inbox_id"])
-    async with work.tenant.reading() as session:
-        message = await session.get_one(TenantInbox, inbox_id)
+    message = await look(work.tenant, inbox_id)
     if message.kind in _OTHERS:
         return await _OTHERS[message.kind](work, providers, message)
     try:
         ruling = _RULINGS[message.kind](message, work)
     except BadMessage as error:
         return await _quarantine(work, inbox_id, str(error))
-    settled = await _settle(work, inbox_id, ruling, None)
+    settled = None if await ruling.at_once() else await _settle(work, inbox_id, ruling, None)
     if settled is None:
         return Done()
     if settled.verdict is Verdict.ASK:
@@ -75,9 +77,12 @@ class _Ruling:
     def __init__(
         self,
         decide: Callable[[TenantSession, Told | None], Awaitable[Settled]],
-        question: str | None,
+        at_once: Callable[[], Awaitable[bool]],
+        question: str | None = None,
     ) -> None:
         self.decide = decide
+        self.at_once = at_once
+        """Does it all where nothing is unusual; false where nothing was done."""
         self.question = question
         """The provider's id to ask about; None where the message is its own proof."""
 
@@ -93,7 +98,10 @@ def _stk_result(message: TenantInbox, work: Work) -> _Ruling:
     async def decide(session: TenantSession, answer: Told | None) -> Settled:
         return await settle_by_callback(session, callback, work.services.clock(), answer)
 
-    return _Ruling(decide, event.provider_reference)
+    async def at_once() -> bool:
+        return await settle_at_once(work.tenant, message.id, callback, work.services.clock())
+
+    return _Ruling(decide, at_once, event.provider_reference)
 
 
 def _c2b_confirmation(message: TenantInbox, work: Work) -> _Ruling:
@@ -112,7 +120,10 @@ def _c2b_confirmation(message: TenantInbox, work: Work) -> _Ruling:
     async def decide(session: TenantSession, _answer: Told | None) -> Settled:
         return await settle_by_confirmation(session, new, work.services.clock())
 
-    return _Ruling(decide, None)
+    async def at_once() -> bool:
+        return await match_at_once(work.tenant, message.id, new, work.services.clock())
+
+    return _Ruling(decide, at_once)
 
 
 _RULINGS: Final[dict[str, Callable[[TenantInbox, Work], _Ruling]]] = {

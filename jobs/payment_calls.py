@@ -21,7 +21,7 @@ RECORD_WAITS_S: Final = (0.2, 1.0, 3.0, 5.0)
 """Together with the longest call they fit into one run."""
 
 _SUBJECT: Final = """
-SELECT id, provider_account_id, channel_id, status, expires_at, version FROM payments WHERE id = $1
+SELECT id, provider_account_id, channel_id, status, expires_at, version, store_id FROM payments WHERE id = $1
 """
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ class Subject:
     state: PaymentStatus
     expires_at: datetime
     version: int
+    store_id: UUID
 
     def is_over(self, now: datetime) -> bool:
         return self.state is CREATED and now >= self.expires_at
@@ -47,8 +48,8 @@ class Subject:
 async def subject_of(work: Work, payment_id: UUID) -> Subject:
     """Read where a payment stands, without its lock."""
     (row,) = await work.tenant.rows(_SUBJECT, payment_id)
-    id_, account_id, channel_id, status, expires_at, version = row
-    return Subject(id_, account_id, channel_id, PaymentStatus(status), expires_at, version)
+    id_, account_id, channel_id, status, *rest = row
+    return Subject(id_, account_id, channel_id, PaymentStatus(status), *rest)
 
 
 async def called(work: Work, route: Route, call: Awaitable[T]) -> T:

@@ -73,7 +73,7 @@ async def _claim_of(
     asking = Asking(QUEUE, "poll_payment", ladder_s[0])
     claim = await claim_at_once(
         work.tenant,
-        Seen(subject.payment_id, subject.version),
+        Seen(subject.payment_id, subject.version, subject.store_id),
         sha256(item.encode()).digest(),
         work.services.clock(),
         asking,

@@ -8,11 +8,11 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from arq.connections import ArqRedis
 
 from jobs.rows import claim_rows
 from jobs.run import UNREACHABLE
 from jobs.supervision import uncut
+from jobs.transport import Transport
 from tenancy.context import Services
 from tenancy.metrics import OUTBOX_LAG_SECONDS
 from tenancy.outbox import Claimed, claim_due, next_due
@@ -76,7 +76,7 @@ class Relay:
     def __init__(
         self,
         services: Services,
-        redis: ArqRedis,
+        redis: Transport,
         queue: Queue,
         nudged: asyncio.Event,
         enqueued: Callable[[], None],
@@ -146,8 +146,8 @@ class Relay:
         now = self._services.clock()
         rows, due = await self._claim(database, now)
         epoch = database.ref.epoch if isinstance(database, Tenant) else 0
-        await asyncio.gather(*(self._enqueue(member, row, epoch) for row in rows))
         if rows:
+            await self._enqueue(member, rows, epoch)
             self._enqueued()
         if due is None:
             return None
@@ -164,18 +164,15 @@ class Relay:
             rows = await claim_due(session, name, now, lease_s=ROW_LEASE_S, in_flight_max=most)
             return rows, await next_due(session, name)
 
-    async def _enqueue(self, member: str, row: Claimed, epoch: int) -> None:
+    async def _enqueue(self, member: str, rows: Sequence[Claimed], epoch: int) -> None:
         # The attempt is part of the id: arq drops an id that it knows, so a row enqueued twice runs once.
-        await self._redis.enqueue_job(
-            "run_outbox",
-            member,
-            str(row.id),
-            epoch,
-            _job_id=f"{member}:{row.kind}:{row.id}:{row.attempts}",
-            _queue_name=self._queue.arq_name,
-        )
-        lag = self._services.clock() - row.due
-        OUTBOX_LAG_SECONDS.labels(self._queue.name).observe(lag.total_seconds())
+        jobs = [
+            (f"{member}:{row.kind}:{row.id}:{row.attempts}", (member, str(row.id), epoch)) for row in rows
+        ]
+        await self._redis.enqueue_all(self._queue.arq_name, "run_outbox", jobs)
+        now, lag = self._services.clock(), OUTBOX_LAG_SECONDS.labels(self._queue.name)
+        for row in rows:
+            lag.observe((now - row.due).total_seconds())
 
     async def _settle(self, member: str, due: datetime | None) -> None:
         """Put the tenant back for its next due time; a wake-up that came meanwhile stays if it is earlier."""

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Final
 
 import structlog
-from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from jobs.cron import Periodic, run_periodically
@@ -16,6 +15,7 @@ from jobs.relay import Queue, Relay
 from jobs.run import Runner
 from jobs.supervision import keep_running
 from jobs.sweeping import Sweeper
+from jobs.transport import Transport
 from jobs.work import JOB_TIMEOUT_MAX_S, Handler, by_kind
 from tenancy.context import Services
 from tenancy.engines import Tenants
@@ -76,7 +76,7 @@ class _Serving:
     """The relay of one queue and the arq worker it feeds."""
 
     def __init__(
-        self, services: Services, redis: ArqRedis, queue: Queue, runner: Runner, nudges: Nudges
+        self, services: Services, redis: Transport, queue: Queue, runner: Runner, nudges: Nudges
     ) -> None:
         self.queue = queue
         self.relay = Relay(services, redis, queue, nudges.event(queue.name), self._tell)

@@ -63,7 +63,7 @@ async def lock_accounts(session: TenantSession, ids: AbstractSet[UUID]) -> dict[
     different orders can deadlock. An id that names no account is left out.
     """
     rows = await fetch(session, _LOCK, list(ids))
-    return {row[0]: _state(row) for row in rows}
+    return {row[0]: state_of(row) for row in rows}
 
 
 async def lock_known_accounts(session: TenantSession, ids: AbstractSet[UUID]) -> dict[UUID, AccountState]:
@@ -110,7 +110,8 @@ async def fetch(session: TenantSession, sql: str, *arguments: object) -> Sequenc
     return result.all()
 
 
-def _state(row: Sequence[Any]) -> AccountState:
+def state_of(row: Sequence[Any]) -> AccountState:
+    """An account of STATE_COLUMNS."""
     id_, code, currency, side, custody, holding, floor, ceiling, *counters, entry_count, closed_at = row
     posted_debits, posted_credits, pending_debits, pending_credits = counters
     return AccountState(

@@ -32,6 +32,7 @@ class Seen(NamedTuple):
 
     id: UUID
     version: int
+    store_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ async def claim_at_once(
     """
     written = utc_now()
     due = written + timedelta(seconds=asking.after_s)
-    notices = notices_of(seen.id, seen.version + 1, SUBMITTING.value)
+    notices = notices_of(seen.id, seen.version + 1, SUBMITTING.value, seen.store_id)
     rows = await tenant.write(
         _CLAIM,
         seen.id,
@@ -112,7 +113,7 @@ async def confirm_at_once(
     if not rows:
         return False
     PAYMENTS.labels(MPESA, PENDING.value).inc()
-    await tenant.tell(AfterCommit(notices_of(payment_id, rows[0]["version"], PENDING.value)))
+    await tenant.tell(AfterCommit(notices_of(payment_id, *rows[0])))
     return True
 
 
@@ -171,7 +172,7 @@ WITH confirmed AS (
             WHERE rival.channel_id = payment.channel_id AND rival.provider_reference = $3
                 AND rival.id <> payment.id
         )
-    RETURNING id, version, status, sub_status
+    RETURNING id, version, status, sub_status, store_id
 ),
 stepped AS (
     INSERT INTO payment_events
@@ -187,5 +188,5 @@ called AS (
         $14::text::jsonb, $15::text, $16::integer
     FROM confirmed
 )
-SELECT version FROM confirmed
+SELECT version, status, store_id FROM confirmed
 """

@@ -8,11 +8,11 @@ from uuid import UUID
 import orjson
 import pytest
 import redis.asyncio
-from arq.connections import ArqRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs.prompt_worker import connect
 from jobs.relay import Queue, Relay
+from jobs.transport import Transport
 from jobs.work import Done
 from tenancy.context import Services
 from tenancy.sessions import Tenant
@@ -22,7 +22,7 @@ PAYMENTS = Queue("payments", slots=32, in_flight_max=8)
 
 
 @pytest.fixture
-async def transport(redis_url: str, redis_client: redis.asyncio.Redis) -> AsyncIterator[ArqRedis]:
+async def transport(redis_url: str, redis_client: redis.asyncio.Redis) -> AsyncIterator[Transport]:
     """The client through which relays enqueue."""
     assert await redis_client.dbsize() == 0
     client = await connect(redis_url)
@@ -31,7 +31,7 @@ async def transport(redis_url: str, redis_client: redis.asyncio.Redis) -> AsyncI
 
 
 @asynccontextmanager
-async def relaying(services: Services, transport: ArqRedis) -> AsyncIterator[None]:
+async def relaying(services: Services, transport: Transport) -> AsyncIterator[None]:
     """A relay, and nothing that runs what it enqueues."""
     relay = Relay(services, transport, PAYMENTS, asyncio.Event(), lambda: None)
     running = asyncio.create_task(relay.run())
@@ -97,7 +97,7 @@ async def test_many_commits_at_once_all_run(
 
 
 async def test_what_lies_in_redis_is_json(
-    services: Services, tenant: Tenant, transport: ArqRedis, redis_client: redis.asyncio.Redis
+    services: Services, tenant: Tenant, transport: Transport, redis_client: redis.asyncio.Redis
 ) -> None:
     async with relaying(services, transport):
         job = await leave(tenant)
@@ -109,10 +109,10 @@ async def test_what_lies_in_redis_is_json(
     assert (stored["f"], stored["a"]) == ("run_outbox", [str(tenant.id), str(job), 1])
 
 
-class DyingTransport(ArqRedis):
+class DyingTransport(Transport):
     """Breaks between the claim of a row and its way into the queue."""
 
-    async def enqueue_job(self, *arguments: object, **named: object) -> None:
+    async def enqueue_all(self, *arguments: object) -> None:
         raise RedisConnectionError("the relay died here")
 
 
@@ -121,11 +121,11 @@ async def test_a_relay_that_dies_between_claim_and_enqueue_loses_nothing(
     services: Services,
     tenant: Tenant,
     clock: MovingClock,
-    transport: ArqRedis,
+    transport: Transport,
     redis_client: redis.asyncio.Redis,
 ) -> None:
     job = await leave(tenant)
-    dying = DyingTransport(connection_pool=transport.connection_pool)
+    dying = DyingTransport(transport.connection_pool)
     with pytest.raises(ExceptionGroup):
         await Relay(services, dying, PAYMENTS, asyncio.Event(), lambda: None).run()
     assert (await row_of(tenant, job)).leased_until is not None
@@ -143,7 +143,7 @@ async def test_losing_redis_loses_nothing(
     working: Working,
     hand: Hand,
     clock: MovingClock,
-    transport: ArqRedis,
+    transport: Transport,
     redis_client: redis.asyncio.Redis,
 ) -> None:
     async with relaying(services, transport):

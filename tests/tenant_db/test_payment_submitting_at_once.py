@@ -35,7 +35,7 @@ def item_of(payment: Payment) -> bytes:
 
 
 async def claim(tenant: Tenant, payment: Payment, *, now: datetime | None = None) -> submitting.Claim | None:
-    seen = Seen(payment.id, payment.version)
+    seen = Seen(payment.id, payment.version, payment.store_id)
     return await claim_at_once(tenant, seen, item_of(payment), now or utc_now(), ASKING)
 
 
@@ -84,9 +84,9 @@ async def test_the_statements_leave_the_rows_and_notices_of_the_verbs(
     assert {queue for after in signals.after for queue in after.due} == {"payments"}
 
 
-def notices(signals: RecordedSignals) -> list[tuple[str, int, str]]:
+def notices(signals: RecordedSignals) -> list[tuple[str, dict[str, object]]]:
     told = [notice for after in signals.after for notice in after.notices]
-    return [(one.topic.split(":")[0], one.payload["version"], one.payload["status"]) for one in told]
+    return [(one.topic.split(":")[0], one.payload | {"id": ""}) for one in told]
 
 
 UNUSUAL: dict[str, dict[str, object]] = {

@@ -1,0 +1,128 @@
+"""The usual confirmation of a payment in a few statements; `matching` has the rules."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from core.clock import utc_now
+from core.ids import new_id
+from tenancy.sessions import AfterCommit, Tenant
+from tenant_db.ledger.recording import Part
+from tenant_db.payments.candidates import NewConfirmation
+from tenant_db.payments.rules import Cause
+from tenant_db.payments.settling_at_once import SEEN_COLUMNS, Seen, Telling, seen_of, settle_seen
+
+
+async def match_at_once(tenant: Tenant, inbox_id: UUID, new: NewConfirmation, now: datetime) -> bool:
+    """Close a message that confirms what its payment's callback had told, or that settles it in its place.
+
+    False, and nothing is written, where it is anything else, was told before, or the message is not
+    waiting any more. For the first the receipt's lock is not needed: who has succeeded keeps its receipt
+    for ever, and of two confirmations of one receipt only the first is written.
+
+    Raises:
+        TenantNotServed, TransactionInterrupted: as `Tenant.write`.
+    """
+    rows = await tenant.write(
+        _MATCH,
+        inbox_id,
+        new_id(),
+        utc_now(),
+        new.channel_id,
+        new.short_code,
+        new.receipt,
+        Decimal(new.amount.minor),
+        new.amount.currency.value,
+        new.account,
+        new.payer,
+        new.paid_at,
+        now,
+        after=AfterCommit(),
+    )
+    return bool(rows) or await _settle(tenant, inbox_id, new, now)
+
+
+async def _settle(tenant: Tenant, inbox_id: UUID, new: NewConfirmation, now: datetime) -> bool:
+    """Where the confirmation comes before the callback, and names the payment that waits."""
+    reference = new.account.strip().upper()
+    rows = await tenant.rows(_BY_REFERENCE, new.channel_id, reference, new.short_code) if reference else []
+    if len(rows) != 1:
+        return False
+    seen = seen_of(rows[0])
+    if not seen.is_usual or seen.amount != new.amount:
+        return False
+    told = [(_CONFIRMATION, [[value] for value in _values(seen, new)])]
+    return await settle_seen(tenant, seen, Telling(inbox_id, new.receipt, Cause.CONFIRMATION, now, told))
+
+
+def _values(seen: Seen, new: NewConfirmation) -> list[Any]:
+    return [
+        new_id(),
+        utc_now(),
+        new.channel_id,
+        seen.id,
+        seen.environment,
+        seen.short_code,
+        new.receipt,
+        Decimal(new.amount.minor),
+        new.amount.currency.value,
+        new.account,
+        new.payer,
+        new.paid_at,
+    ]
+
+
+_BY_REFERENCE: Final = f"""
+SELECT {SEEN_COLUMNS}
+FROM payments AS payment JOIN channels AS channel ON channel.id = payment.channel_id
+WHERE payment.channel_id = $1 AND payment.reference = $2
+    AND payment.environment = channel.environment AND payment.short_code = channel.short_code
+    AND $3::text IN (channel.short_code, channel.head_office_code)
+"""  # noqa: S608 - ours
+_CONFIRMATION: Final = Part(
+    {
+        "id": "uuid",
+        "created_at": "timestamptz",
+        "channel_id": "uuid",
+        "payment_id": "uuid",
+        "environment": "text",
+        "short_code": "text",
+        "receipt": "text",
+        "amount_minor": "numeric",
+        "currency": "text",
+        "account": "text",
+        "payer": "text",
+        "paid_at": "timestamptz",
+    },
+    """
+confirmed AS (
+    INSERT INTO payment_confirmations
+        (id, created_at, channel_id, payment_id, environment, short_code, receipt, amount_minor, currency,
+         account, payer, paid_at, state)
+    SELECT new.*, 'matched' FROM {rows}
+)""",
+)
+_MATCH: Final = """
+WITH message AS MATERIALIZED (
+    SELECT id FROM inbox WHERE id = $1 AND state = 'received' FOR UPDATE
+),
+matched AS (
+    INSERT INTO payment_confirmations
+        (id, created_at, channel_id, payment_id, environment, short_code, receipt, amount_minor, currency,
+         account, payer, paid_at, state)
+    SELECT $2::uuid, $3::timestamptz, channel.id, payment.id, channel.environment, channel.short_code,
+        $6::text, $7::numeric, $8::text, $9::text, $10::text, $11::timestamptz, 'matched'
+    FROM message
+    JOIN channels AS channel ON channel.id = $4
+    JOIN payments AS payment ON payment.environment = channel.environment
+        AND payment.short_code = channel.short_code AND payment.receipt = $6
+    WHERE $5::text IN (channel.short_code, channel.head_office_code)
+        AND payment.status = 'succeeded' AND payment.amount_minor = $7 AND payment.currency = $8
+    ON CONFLICT (environment, short_code, receipt) DO NOTHING
+    RETURNING payment_id
+)
+UPDATE inbox SET state = 'processed', processed_at = $12
+FROM matched WHERE inbox.id = $1
+RETURNING inbox.id
+"""
