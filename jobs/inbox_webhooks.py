@@ -112,12 +112,15 @@ async def _heard(work: Work, account_id: UUID, event: PaymentTold) -> Heard:
         account = await session.get_one(ProviderAccount, account_id)
     is_ours = event.tenant in {None, outside(Kind.TENANT, work.tenant.id)}
     fits = event.is_live in {None, account.environment == "production"}
+    payment_id = _payment_id(event.payment_id)
+    # A name that is none of ours is another's.
+    is_named = event.payment_id is None or payment_id is not None
     return Heard(
         account_id,
         event.provider_reference,
         event.request_reference,
-        _payment_id(event.payment_id),
-        as_answer(event.answer) if event.answer is not None and is_ours and fits else None,
+        payment_id,
+        as_answer(event.answer) if event.answer is not None and is_ours and fits and is_named else None,
     )
 
 

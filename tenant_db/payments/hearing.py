@@ -92,6 +92,8 @@ def _strange(payment: Payment, heard: Heard) -> str:
         return "A provider account tells of a payment that is not with it."
     if payment.provider_reference not in {None, heard.provider_reference}:
         return "The provider tells of this payment under another id."
+    if heard.payment_id not in {None, payment.id}:
+        return "The provider tells of this payment by another one's name."
     return ""
 
 

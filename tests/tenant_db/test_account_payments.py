@@ -239,6 +239,21 @@ async def test_money_told_under_another_name_is_shown_and_not_credited(tenant: T
         assert (after.status, after.needs_review) == ("pending", True)
 
 
+async def test_money_told_under_our_id_of_another_payment_is_not_credited(
+    tenant: Tenant, stand: Stand
+) -> None:
+    payment, other = await sent(tenant, stand), await sent(tenant, stand)
+
+    for named, about in ((payment, other), (other, payment)):
+        told = await hear(tenant, about, PAID, payment_id=named.id)
+        assert told.verdict is Verdict.QUARANTINED
+
+    found = [await read(tenant, each.id) for each in (payment, other)]
+    assert [each.status for each in found] == ["pending", "pending"]
+    assert any(each.needs_review for each in found)
+    await require_sound_books(tenant)
+
+
 async def test_what_proves_nothing_is_asked_about_unless_it_is_settled(tenant: Tenant, stand: Stand) -> None:
     payment = await sent(tenant, stand)
 
