@@ -1,0 +1,75 @@
+"""Every outcome of Flutterwave's sheet, made by its sandbox: where the payment ends, and in which books."""
+
+from typing import Final
+
+from tenancy.sessions import Tenant
+from tests.factories.collecting import open_stand
+from tests.factories.journeys import Journey
+from tests.factories.outcomes import (
+    FITS_NOT,
+    PAID,
+    Course,
+    ended,
+    left_open,
+    require_courses,
+)
+
+NEVER_SENT: Final = ended("not_sent")
+"""A page whose address got lost is opened by nobody, and Flutterwave knows no payment of its reference."""
+OUTCOMES: Final[dict[str, Course]] = {
+    "success": PAID,
+    "busy": PAID,
+    "html": NEVER_SENT,
+    "html_before_acceptance": NEVER_SENT,
+    "webhook_before_response": PAID,
+    "server_error_before_acceptance": NEVER_SENT,
+    "server_error_after_acceptance": NEVER_SENT,
+    "duplicate_webhook": PAID,
+    "unavailable_before_acceptance": NEVER_SENT,
+    "unavailable_after_acceptance": NEVER_SENT,
+    "late_webhook": PAID,
+    "timeout_before_acceptance": NEVER_SENT,
+    "timeout_after_acceptance": NEVER_SENT,
+    "withheld_webhook": PAID,
+    "reset_before_acceptance": NEVER_SENT,
+    "reset_after_acceptance": NEVER_SENT,
+    "missing_webhook": PAID,
+    "gave_up_before_acceptance": NEVER_SENT,
+    "gave_up_after_acceptance": NEVER_SENT,
+    "bad_signature": PAID,
+    "general_error_before_acceptance": NEVER_SENT,
+    "general_error_after_acceptance": NEVER_SENT,
+    "query_pending": PAID,
+    "reference_taken": NEVER_SENT,
+    "not_found_yet": PAID,
+    "redirect": PAID,
+    "redirect_without_reference": PAID,
+    # A webhook only has us ask, so what it says is never believed.
+    "tampered_amount": PAID,
+    "wrong_currency": PAID,
+    "contradicting_webhook": PAID,
+    # A failed attempt ends nothing while the page is open.
+    "declined": left_open("declined", "failed", "declined"),
+    "insufficient_funds": left_open("insufficient_funds", "failed", "insufficient_funds"),
+    "cancelled": left_open("cancelled_by_payer", "cancelled", "cancelled_by_payer"),
+    "wrong_pin": left_open("wrong_pin", "failed", "wrong_pin"),
+    "timed_out": left_open("no_answer", "expired", "no_answer"),
+    "limit_exceeded": left_open("limit_exceeded", "failed", "limit_exceeded"),
+    "never": left_open(),
+    "failed_then_paid": PAID,
+    # Refused before anything was taken.
+    "validation": ended("declined"),
+    "blacklisted": ended("payer_not_allowed"),
+    "ip_not_allowed": ended("configuration"),
+    # Paid, and not as it was asked for.
+    "underpaid": FITS_NOT,
+    "paid_in_other_currency": FITS_NOT,
+    "paid_for_other_tenant": FITS_NOT,
+    "paid_for_other_payment": FITS_NOT,
+}
+
+
+async def test_every_outcome_at_flutterwave_ends_in_its_state_with_its_books(
+    journey: Journey, tenant: Tenant
+) -> None:
+    await require_courses(journey, tenant, await open_stand(journey, tenant, "flutterwave"), OUTCOMES)
