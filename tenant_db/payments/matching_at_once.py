@@ -24,6 +24,13 @@ async def match_at_once(tenant: Tenant, inbox_id: UUID, new: NewConfirmation, no
     Raises:
         TenantNotServed, TransactionInterrupted: as `Tenant.write`.
     """
+    if await _match(tenant, inbox_id, new, now) or await _settle(tenant, inbox_id, new, now):
+        return True
+    # Its callback may have settled it at this moment.
+    return await _match(tenant, inbox_id, new, now)
+
+
+async def _match(tenant: Tenant, inbox_id: UUID, new: NewConfirmation, now: datetime) -> bool:
     rows = await tenant.write(
         _MATCH,
         inbox_id,
@@ -40,7 +47,7 @@ async def match_at_once(tenant: Tenant, inbox_id: UUID, new: NewConfirmation, no
         now,
         after=AfterCommit(),
     )
-    return bool(rows) or await _settle(tenant, inbox_id, new, now)
+    return bool(rows)
 
 
 async def _settle(tenant: Tenant, inbox_id: UUID, new: NewConfirmation, now: datetime) -> bool:

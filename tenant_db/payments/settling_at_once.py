@@ -46,17 +46,16 @@ async def settle_at_once(tenant: Tenant, inbox_id: UUID, callback: Callback, now
     told = callback.told
     if not isinstance(told, Paid) or told.receipt is None:
         return False
-    rows = await tenant.rows(_BY_ITEM, callback.item_hash)
-    if len(rows) != 1:
+    seen = await _look(tenant, callback)
+    if seen is not None and seen.is_usual and _ruling(seen, callback) is Ruling.SUCCEED:
+        if await settle_seen(tenant, seen, Telling(inbox_id, told.receipt, Cause.CALLBACK, now)):
+            return True
+        # Its confirmation may have settled it at this moment.
+        seen = await _look(tenant, callback)
+    if seen is None or _ruling(seen, callback) is not Ruling.NOTHING:
         return False
-    seen = seen_of(rows[0])
-    ruling = _ruling(seen, callback)
-    if ruling is Ruling.NOTHING:
-        # Who has succeeded keeps its receipt for ever, so no lock is needed.
-        return bool(await tenant.write(_CLOSE, inbox_id, now, after=AfterCommit()))
-    if ruling is not Ruling.SUCCEED or not seen.is_usual:
-        return False
-    return await settle_seen(tenant, seen, Telling(inbox_id, told.receipt, Cause.CALLBACK, now))
+    # Who has succeeded keeps its receipt for ever, so no lock is needed.
+    return bool(await tenant.write(_CLOSE, inbox_id, now, after=AfterCommit()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +97,11 @@ class Seen(NamedTuple):
 def seen_of(row: asyncpg.Record) -> Seen:
     """A payment of SEEN_COLUMNS."""
     return Seen._make((*row[:11], Money(int(row[11]), Currency(row[12])), row[13]))
+
+
+async def _look(tenant: Tenant, callback: Callback) -> Seen | None:
+    rows = await tenant.rows(_BY_ITEM, callback.item_hash)
+    return seen_of(rows[0]) if len(rows) == 1 else None
 
 
 def _ruling(seen: Seen, callback: Callback) -> Ruling | None:

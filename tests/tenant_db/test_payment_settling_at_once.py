@@ -2,140 +2,32 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
-from uuid import UUID
 
 import pytest
 from sqlalchemy import Update, select, update
 
 from core.clock import utc_now
 from core.currency import Currency
-from core.ids import Kind, new_id, outside
+from core.ids import new_id
 from core.money import Money
-from tenancy.inbox import NewMessage, store
 from tenancy.sessions import Tenant
 from tenant_db.inbox.models import TenantInbox
-from tenant_db.inbox.processing import close, take
-from tenant_db.ledger.accounts import Holding, available, holding, open_accounts
-from tenant_db.ledger.models import LedgerAccount, Transfer
+from tenant_db.ledger.models import LedgerAccount
 from tenant_db.outbox.models import TenantOutbox
 from tenant_db.payments.machine import NEXT, PaymentStatus
 from tenant_db.payments.matching import settle_by_confirmation
 from tenant_db.payments.matching_at_once import match_at_once
-from tenant_db.payments.models import Confirmation, Payment, PaymentEvent
-from tenant_db.payments.settling import Callback, settle_by_callback
+from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.settling_at_once import settle_at_once
-from tenant_db.payments.submitting_at_once import Asking, Seen, claim_at_once, confirm_at_once
 from tenant_db.webhooks.models import WebhookEndpoint
 from tests.bookkeeping import require_true_books
 from tests.conftest import RecordedSignals
-from tests.factories.payments import Shop, books, checkout_id, initiate, make_shop, read
-from tests.factories.telling import CREDITED, DECLINED, NOTHING, PAID, PARKED, confirm, told_of
+from tests.factories.payments import books, read
+from tests.factories.telling import CREDITED, DECLINED, NOTHING, PAID, PARKED, told_of
+from tests.factories.waiting import NOW, SHORT_CODES, Waiting, by_verbs, confirm_by_verbs, left, waiting
 from tests.racing import race, stand_still
-from tests.tenant_db.test_payment_submitting_at_once import CALL
-
-NOW: Final = utc_now()
-SHORT_CODES: Final = ("174379", "600000")
-OWN: Final = frozenset(
-    {
-        "id",
-        "created_at",
-        "reference",
-        "payment_id",
-        "item_hash",
-        "provider_reference",
-        "external_id",
-        "source",
-        "store_id",
-        "channel_id",
-        "provider_account_id",
-        "customer_id",
-        "short_code",
-        "account",
-        "source_id",
-        "destination_id",
-        "idempotency_key",
-        "effective_at",
-        "transaction_id",
-    }
-)
-"""What differs between the payments of any two shops."""
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A payment that waits, and the messages that tell of it."""
-
-    shop: Shop
-    payment: Payment
-    callback: Callback
-    told: UUID
-    confirmed: UUID
-
-
-async def waiting(tenant: Tenant, short_code: str = SHORT_CODES[0]) -> Waiting:
-    """A payment as jobs send it, whose ledger accounts are open."""
-    shop = await make_shop(tenant, short_code=short_code)
-    payment = await initiate(tenant, shop, now=NOW)
-    item = payment.id.bytes * 2
-    asking = Asking("payments", "poll_payment", 10)
-    assert await claim_at_once(tenant, Seen(payment.id, 1, payment.store_id), item, NOW, asking)
-    assert await confirm_at_once(tenant, payment.id, item, (checkout_id(payment), "1111-1"), CALL)
-    place = Holding.of_channel(shop.channel_id)
-    plans = holding(place, Currency.KES), available(shop.store_id, place, Currency.KES)
-    async with tenant.transaction() as session:
-        await open_accounts(session, *plans, spread=payment.id)
-        told = await store(session, _message(shop, "stk_result", item))
-        confirmed = await store(session, _message(shop, "c2b_confirmation", None))
-    assert told is not None
-    assert confirmed is not None
-    callback = Callback(shop.channel_id, item, checkout_id(payment), PAID)
-    return Waiting(shop, await read(tenant, payment.id), callback, told, confirmed)
-
-
-def _message(shop: Shop, kind: str, item: bytes | None) -> NewMessage:
-    return NewMessage(f"mpesa:{shop.channel_id}", kind, new_id().hex, {}, b"{}", item)
-
-
-async def by_verbs(tenant: Tenant, one: Waiting) -> None:
-    async with tenant.transaction() as session:
-        message = await take(session, one.told)
-        assert message is not None
-        await settle_by_callback(session, one.callback, NOW)
-        close(message, NOW)
-
-
-async def confirm_by_verbs(tenant: Tenant, one: Waiting) -> None:
-    async with tenant.transaction() as session:
-        message = await take(session, one.confirmed)
-        assert message is not None
-        await settle_by_confirmation(session, told_of(one.shop, one.payment, paid_at=NOW), NOW)
-        close(message, NOW)
-
-
-async def left(tenant: Tenant, one: Waiting) -> dict[str, object]:
-    """Every row that is about the payment, without what is its own."""
-    about = {
-        Payment: Payment.id == one.payment.id,
-        PaymentEvent: PaymentEvent.payment_id == one.payment.id,
-        Transfer: Transfer.reference == outside(Kind.PAYMENT, one.payment.id),
-        Confirmation: Confirmation.short_code == one.shop.short_code,
-        TenantInbox: TenantInbox.source == f"mpesa:{one.shop.channel_id}",
-    }
-    async with tenant.reading() as session:
-        found = {
-            table.__tablename__: (
-                await session.scalars(select(table).where(which).order_by(table.__table__.c.id))
-            ).all()
-            for table, which in about.items()
-        }
-    return {name: [_plain(row) for row in rows] for name, rows in found.items()}
-
-
-def _plain(row: object) -> dict[str, object]:
-    columns = row.__table__.columns  # type: ignore[attr-defined] # a row of the ORM
-    return {column.name: getattr(row, column.name) for column in columns if column.name not in OWN}
 
 
 def notices(signals: RecordedSignals) -> list[tuple[str, object]]:
@@ -204,14 +96,14 @@ async def test_told_again_nothing_is_left_to_do_at_once(tenant: Tenant) -> None:
     assert await books(tenant, one.shop) == CREDITED
 
 
-Object = Callable[[Waiting], Update | WebhookEndpoint | Confirmation | Transfer]
+Objection = Callable[[Waiting], Update | WebhookEndpoint | Confirmation]
 
 
-def on_payment(**changes: object) -> Object:
+def on_payment(**changes: object) -> Objection:
     return lambda one: update(Payment).where(Payment.id == one.payment.id).values(changes)
 
 
-def on_message(**changes: object) -> Object:
+def on_message(**changes: object) -> Objection:
     return lambda one: update(TenantInbox).where(TenantInbox.id == one.told).values(changes)
 
 
@@ -241,7 +133,7 @@ def suspended(one: Waiting) -> Confirmation:
     )
 
 
-OBJECTIONS: Final[dict[str, Object]] = {
+OBJECTIONS: Final[dict[str, Objection]] = {
     "under way": on_payment(status="submitting"),
     "ended": on_payment(status="failed"),
     "known by another id": on_payment(provider_reference="ws_CO_0"),
@@ -257,7 +149,7 @@ OBJECTIONS: Final[dict[str, Object]] = {
 
 @pytest.mark.parametrize("objection", OBJECTIONS.values(), ids=OBJECTIONS.keys())
 async def test_the_unusual_is_left_to_the_verbs_and_nothing_is_written(
-    tenant: Tenant, objection: Object
+    tenant: Tenant, objection: Objection
 ) -> None:
     one = await waiting(tenant)
     change = objection(one)
@@ -316,10 +208,10 @@ async def test_callback_confirmation_and_their_repeats_at_the_same_moment_credit
         return settle_at_once(tenant, one.told, one.callback, NOW)
 
     def confirming() -> Awaitable[object]:
-        return confirm(tenant, told_of(one.shop, one.payment))
+        return match_at_once(tenant, one.confirmed, told_of(one.shop, one.payment), NOW)
 
     barrier = select(Payment).where(Payment.id == one.payment.id).with_for_update()
-    await race(tenant, barrier, [calling, confirming, calling])
+    assert await race(tenant, barrier, [calling, confirming]) == [True, True]
 
     after = await read(tenant, one.payment.id)
     assert (after.status, after.receipt) == ("succeeded", "TKX0000001")
