@@ -15,8 +15,8 @@ from tests.faults.places import Place
 from tests.running import Running
 
 DAY_S: Final = 86_400
-LADDER_S: Final = [2, 4, 7, *range(10, 900, 5), *range(7_200, 8_400, 5), *range(DAY_S, DAY_S + 2_400, 5)]
-"""Every five seconds while the run lasts, and again after each leap of its clock."""
+PAYERS_TIME_S: Final = 7_200
+"""Longer than any payer of the run may take."""
 OPEN: Final = "('created', 'submitting', 'pending', 'unknown')"
 WAITING: Final = (
     "SELECT 'payment ' || id || ' ' || provider || ' ' || status FROM payments"
@@ -55,12 +55,17 @@ class Books:
     tenant: asyncpg.Pool
     owner: asyncpg.Pool
 
-    async def hasten(self) -> None:
-        """Ask soon about payments that nobody tells of, and do not count what the tills ask for."""
+    async def hasten(self, every_s: int) -> None:
+        """Ask soon about payments that nobody tells of, and do not count what the tills ask for.
+
+        The questions go on while the run lasts, and again after each leap of its clock.
+        """
+        legs = [(2 * every_s, 1_200), (PAYERS_TIME_S, PAYERS_TIME_S + 1_800), (DAY_S, DAY_S + 2_400)]
+        ladder_s = [2, 5, *(rung for start, end in legs for rung in range(start, end, every_s))]
         await self.owner.execute(
             "UPDATE payment_providers"
             " SET settings = jsonb_set(settings, '{poll_ladder_s}', to_jsonb($1::int[]))",
-            LADDER_S,
+            ladder_s,
         )
         await self.owner.execute(
             "UPDATE tenants SET tier_id = (SELECT id FROM tiers WHERE code = 'enterprise') WHERE id = $1",

@@ -19,7 +19,7 @@ from tests.api import Api
 from tests.embedded import passable_folder
 from tests.faults.killing import VICTIMS, Killer
 from tests.faults.places import Place, open_places, plan_weather
-from tests.faults.reckoning import DAY_S, UNDECIDED, UNSEEN, WAITING, Books
+from tests.faults.reckoning import DAY_S, PAYERS_TIME_S, UNDECIDED, UNSEEN, WAITING, Books
 from tests.faults.tills import Customer, Tills
 from tests.running import Running, hazina_up
 
@@ -27,12 +27,8 @@ SEED: Final = int(os.environ.get("HAZINA_FAULTS_SEED", "20261121"))
 """Chooses every kill, outcome, amount and phone; the moments are the machine's own."""
 AT_REST_WITHIN_S: Final = 180.0
 """Since the last fault: then all that is decided is settled."""
-PAYERS_TIME_S: Final = 7_200
-"""Longer than any payer of the run may take."""
 LEFT_OPEN_FOR_S: Final = 60.0
-REFUNDED: Final = 24
-"""Customers who want money back after all are served, while the worker dies once more."""
-POLL_S: Final = 0.5
+POLL_S: Final = 1.0
 PROMPTS: Final = {
     "success": 40,
     "cancelled": 8,
@@ -126,10 +122,32 @@ class Size:
     victims: Sequence[str]
     hangs: int
     """Answers of each provider that never come; each holds its job for most of a minute."""
+    refunds: int
+    """Customers who want money back after all are served."""
+    last_victim: str
+    """Killed while they get it."""
+    asked_every_s: int
+    """How often providers are asked about an open payment."""
 
 
-SHORT: Final = Size(payments=48, tills=24, victims=["worker", "postgres"], hangs=0)
-LONG: Final = Size(payments=2_000, tills=32, victims=[*VICTIMS] * 8, hangs=3)
+SHORT: Final = Size(
+    payments=48,
+    tills=24,
+    victims=["worker", "postgres"],
+    hangs=0,
+    refunds=24,
+    last_victim="connection",
+    asked_every_s=4,
+)
+LONG: Final = Size(
+    payments=2_000,
+    tills=32,
+    victims=[*VICTIMS] * 4,
+    hangs=3,
+    refunds=200,
+    last_victim="worker",
+    asked_every_s=20,
+)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +162,7 @@ async def test_kills_at_random_moments_lose_and_double_nothing(
 ) -> None:
     log.info("HAZINA_FAULTS_SEED=%d", SEED)
     chance = random.Random(SEED)  # noqa: S311 - the same kills in every run
-    await books.hasten()
+    await books.hasten(size.asked_every_s)
     api = Api(running.demo["graphql_url"], running.demo["api_key"])
     places = await open_places(running, api, books.sandbox)
     served = await customers(books, places, chance, size.payments, hangs=size.hangs)
@@ -156,11 +174,12 @@ async def test_kills_at_random_moments_lose_and_double_nothing(
         group.create_task(shop.sell(served, size.tills))
     log.info("all are served; repeated because of %s", shop.setbacks)
     await at_rest(books, WAITING, AT_REST_WITHIN_S, places)
+    log.info("the payments rest %.0f s after the last fault", monotonic() - killer.last_at)
     async with asyncio.TaskGroup() as group:
-        group.create_task(shop.give_back_later(chance.sample(served, REFUNDED)))
-        group.create_task(killer.kill("worker"))
+        group.create_task(shop.give_back_later(chance.sample(served, size.refunds)))
+        group.create_task(killer.kill(size.last_victim))
     await at_rest(books, WAITING, AT_REST_WITHIN_S, places)
-    log.info("all that is decided is settled %.0f s after the last fault", monotonic() - killer.last_at)
+    log.info("the refunds rest %.0f s after the last fault", monotonic() - killer.last_at)
     await books.leap(PAYERS_TIME_S)
     await at_rest(books, UNDECIDED, LEFT_OPEN_FOR_S, places)
     await books.leap(DAY_S - PAYERS_TIME_S)
