@@ -104,8 +104,7 @@ class Relay:
                 for member in members:
                     self._busy += 1
                     tasks.create_task(uncut(self._visit(member)))
-                if not members:
-                    await self._wait(wait_s)
+                await self._wait(wait_s)
 
     async def _due_members(self) -> tuple[list[str], float]:
         """Take what is due, and say for how long nothing else will be.
