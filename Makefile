@@ -36,7 +36,7 @@ conformance: $(STAMP)  ## what needs node or a browser: HTTP audits, sockets, SS
 	$(BIN)/python -m tests.conformance
 
 faults: $(STAMP)  ## crash at every commit and outside call, and kill processes under load
-	$(BIN)/pytest -q -m faults tests/faults
+	$(BIN)/pytest -q -m faults -o log_cli=true --log-cli-level=INFO tests/faults
 
 mutants: $(STAMP)  ## remove one guard of the money paths after another; a test must fail each time
 	$(BIN)/python -m tests.mutants.run
