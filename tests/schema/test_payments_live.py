@@ -6,7 +6,7 @@ import pytest
 import redis.asyncio
 
 from core.ids import Kind, new_id, outside
-from resolvers import payments_feed
+from resolvers import payments, payments_feed
 from resolvers.payments_feed import RECENT_MAX
 from tenancy.context import Services, TenantContext
 from tenancy.feed import Feed
@@ -61,7 +61,7 @@ async def test_payments_of_another_store_are_not_even_read(
     await initiate(serving, shop)
     foreign = await initiate(serving, other)
     looked_at = []
-    payment = payments_feed.payment
+    payment = payments.payment
 
     async def noted(context: TenantContext, id: object) -> object:
         looked_at.append(id)

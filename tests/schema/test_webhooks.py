@@ -107,6 +107,11 @@ async def test_a_cashier_sees_no_endpoint_and_unusable_ones_are_refused(
 
     assert (await ask(cashier, CREATE, input=WANTED))["createWebhookEndpoint"]["code"] == "FORBIDDEN"
     assert await refusal_of(cashier, LIST) == "FORBIDDEN"
-    for unusable in ({"url": "ftp://shop.example.com/"}, {"events": []}, {"events": ["WEBHOOK_TEST"]}):
+    changes: list[dict[str, Any]] = [
+        {"url": "ftp://shop.example.com/"},
+        {"events": []},
+        {"events": ["WEBHOOK_TEST"]},
+    ]
+    for unusable in changes:
         refused = (await ask(developer, CREATE, input={**WANTED, **unusable}))["createWebhookEndpoint"]
         assert refused["code"] == "INVALID_INPUT", unusable

@@ -1,6 +1,7 @@
 """The people's queue: one open question about one thing."""
 
 import asyncio
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -78,7 +79,7 @@ async def test_rivals_open_one_question(tenant: Tenant) -> None:
     found = await race(
         tenant,
         text("LOCK TABLE reviews IN ACCESS EXCLUSIVE MODE"),
-        [lambda note=note: opened(tenant, payment_id, note) for note in "abcd"],
+        [partial(opened, tenant, payment_id, note) for note in "abcd"],
     )
 
     assert len(set(found)) == 1
