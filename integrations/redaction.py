@@ -21,7 +21,7 @@ SECRET_KEYS: Final = frozenset(
 )
 PERSONAL_KEYS: Final = frozenset(
     {
-        *("firstname", "middlename", "lastname", "accountname", "email", "ipaddress"),
+        *("firstname", "middlename", "lastname", "fullname", "accountname", "email", "ipaddress"),
         *("otp", "pin", "birthday", "address"),
     }
 )
@@ -33,8 +33,10 @@ _PHONE: Final = re.compile(r"(?<![\d.])(\+?254[17])\d{5}(\d{3})(?!\d)")
 # M-Pesa's CheckoutRequestID ends in the payer's number without its country.
 _REQUEST_ID: Final = re.compile(r"(ws_CO_\d+)([17])\d{5}(\d{3})\b")
 _EMAIL: Final = re.compile(r"[\w.+-]{1,64}@([\w-]{1,63}\.)+[a-z]{2,24}", re.IGNORECASE)
-_LOCAL_PHONE: Final = re.compile(r"0\d{6}(\d{3})")
-"""Written so only under the name of a phone: elsewhere it may be any number."""
+_NUMBER: Final = re.compile(r"(\+?\d{1,3})\d{3,9}(\d{3})")
+"""Any country's, under the name of a phone: elsewhere it may be any number."""
+_PHONE_KEYS: Final = ("phone", "msisdn")
+_PEOPLE: Final = frozenset({"customer", "payer", "recipient", "billingdetails"})
 # Stripe quotes keys in its messages; a client secret lets its holder act on a payment.
 _KEY: Final = re.compile(r"\b(?:(?:sk|rk)_(?:test|live)|whsec)_[A-Za-z0-9*_]+|(?<=_)secret_[A-Za-z0-9]+")
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
@@ -73,8 +75,11 @@ def _redact_entry(key: str, value: Json, depth: int) -> Json:
         return "<redacted>"
     if value and plain in PERSONAL_KEYS:
         return "<redacted>"
-    if plain == "phone" and isinstance(value, str) and (local := _LOCAL_PHONE.fullmatch(value)):
-        return f"0******{local[1]}"
+    is_number = isinstance(value, str | int) and not isinstance(value, bool)
+    if is_number and any(word in plain for word in _PHONE_KEYS):
+        return _NUMBER.sub(r"\1*****\2", redact_text(str(value)))
+    if plain in _PEOPLE and isinstance(value, dict) and value.get("name"):
+        value = {**value, "name": "<redacted>"}
     return redact(value, depth + 1)
 
 

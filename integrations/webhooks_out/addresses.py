@@ -10,7 +10,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 RESOLVE_S: Final = 5.0
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_HOLDS_IPV4: Final = tuple(
+    ipaddress.IPv6Network(network) for network in ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")
+)
+"""IPv4 addresses in the last 32 bits: compatible, translated, NAT64."""
+_NEVER: Final = tuple(ipaddress.IPv6Network(network) for network in ("64:ff9b:1::/48", "fec0::/10"))
+"""Translators of one's own network, and what site-local addresses were."""
 _SIX_TO_FOUR: Final = ipaddress.IPv6Network("2002::/16")
 
 
@@ -44,7 +49,7 @@ def is_public(address: Address, allowed: Sequence[Network] = ()) -> bool:
     plain = _plain(address)
     if any(plain in network for network in allowed):
         return True
-    return plain.is_global and not plain.is_multicast
+    return plain.is_global and not plain.is_multicast and not any(plain in never for never in _NEVER)
 
 
 def _plain(address: Address) -> Address:
@@ -53,7 +58,7 @@ def _plain(address: Address) -> Address:
         return address
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
-    if address in _NAT64:
+    if any(address in network for network in _HOLDS_IPV4):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if address in _SIX_TO_FOUR:
         return ipaddress.IPv4Address((int(address) >> 80) & 0xFFFFFFFF)

@@ -260,16 +260,10 @@ def values_of(new: NewPayment, place: Place, now: datetime) -> dict[str, Any]:
 
 
 _BLOCKS: ColumnElement[bool] = or_(
-    Payment.status == PaymentStatus.SUCCEEDED,
+    # What the payer's bank has promised may be captured at any time, whatever the payer's window is.
+    Payment.status.in_([PaymentStatus.SUCCEEDED, PaymentStatus.AUTHORIZED]),
     and_(
-        Payment.status.in_(
-            [
-                PaymentStatus.CREATED,
-                PaymentStatus.SUBMITTING,
-                PaymentStatus.PENDING,
-                PaymentStatus.AUTHORIZED,
-            ]
-        ),
+        Payment.status.in_([PaymentStatus.CREATED, PaymentStatus.SUBMITTING, PaymentStatus.PENDING]),
         Payment.expires_at > bindparam("now"),
     ),
     # What was surely sent may still be paid; but nobody waits at a counter for ever.

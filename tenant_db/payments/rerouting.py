@@ -9,6 +9,7 @@ from core.collecting import CaptureMode, Feature, Method
 from core.offers import Offer
 from tenancy.circuits import Circuits
 from tenancy.sessions import TenantSession
+from tenant_db.channels.machine import Environment
 from tenant_db.payments.initiating import place_of_account
 from tenant_db.payments.initiating_statements import Place
 from tenant_db.payments.locking import lock_payment
@@ -47,11 +48,17 @@ async def route(
 async def next_account(
     session: TenantSession, payment_id: UUID, offers: Mapping[str, Offer], circuits: Circuits
 ) -> Candidate | None:
-    """Who would collect a payment that its account surely did not take; None where nobody else would."""
+    """Who would collect a payment that its account surely did not take; None where nobody else would.
+
+    It never leaves its environment: real money is not collected in a sandbox, nor the reverse.
+    """
     payment = await session.get_one(Payment, payment_id)
     if not payment.routed_by_us or payment.attempt >= ATTEMPTS_MAX:
         return None
-    return (await route(session, wanted_of(payment), offers, circuits)).chosen
+    chosen = (await route(session, wanted_of(payment), offers, circuits)).chosen
+    if chosen is None or chosen.is_production != (payment.environment == Environment.PRODUCTION):
+        return None
+    return chosen
 
 
 async def reroute(

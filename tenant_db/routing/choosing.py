@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from core.currency import Currency
 from core.offers import Offer
@@ -13,6 +13,8 @@ from tenancy.sessions import TenantSession
 from tenant_db.channels.machine import ChannelStatus, Environment
 from tenant_db.channels.models import Channel
 from tenant_db.credentials.models import ProviderAccount
+from tenant_db.payments.machine import SUCCEEDED
+from tenant_db.payments.models import Payment
 from tenant_db.routing.rules import Candidate, Choice, Considered, OfChannel, RoutingReason, Wanted, decide
 
 __all__ = ["Candidate", "Choice", "Considered", "RoutingReason", "Wanted", "candidates", "choose", "decide"]
@@ -35,10 +37,10 @@ async def choose(
 async def candidates(session: TenantSession) -> Sequence[Candidate]:
     """Every provider account of the tenant, with the channel it belongs to."""
     rows = await session.execute(_CANDIDATES)
-    return [_candidate(account, channel) for account, channel in rows]
+    return [_candidate(*row) for row in rows]
 
 
-def _candidate(account: ProviderAccount, channel: Channel | None) -> Candidate:
+def _candidate(account: ProviderAccount, channel: Channel | None, has_collected: bool) -> Candidate:  # noqa: FBT001 - a column
     return Candidate(
         account_id=account.id,
         provider=account.provider,
@@ -50,6 +52,7 @@ def _candidate(account: ProviderAccount, channel: Channel | None) -> Candidate:
         currencies=frozenset(currency for currency in Currency if currency in account.currencies),
         created_at=account.created_at,
         channel=None if channel is None else _of_channel(channel),
+        has_collected=has_collected,
     )
 
 
@@ -59,7 +62,11 @@ def _of_channel(channel: Channel) -> OfChannel:
 
 
 _CANDIDATES: Final = (
-    select(ProviderAccount, Channel)
+    select(
+        ProviderAccount,
+        Channel,
+        exists().where(Payment.provider_account_id == ProviderAccount.id, Payment.status == SUCCEEDED),
+    )
     .outerjoin(Channel, Channel.provider_account_id == ProviderAccount.id)
     .order_by(
         ProviderAccount.is_default.desc(),

@@ -79,6 +79,8 @@ class Candidate:
     currencies: frozenset[Currency]
     created_at: datetime
     channel: OfChannel | None = None
+    has_collected: bool = False
+    """Whether a payment was ever paid there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +134,19 @@ def decide(
 
 
 def _is_live(candidate: Candidate, offers: Mapping[str, Offer]) -> bool:
-    """Whether real money is collected there: then no payment may end up in a sandbox."""
+    """Whether real money is collected there, or was: then no payment may end up in a sandbox.
+
+    A business that has taken real money goes on doing so when its account or the provider is switched
+    off: nothing of it may be paid with a test card meanwhile.
+    """
     offer = offers.get(candidate.provider)
-    return (
-        candidate.is_production
-        and candidate.is_enabled
+    is_open = (
+        candidate.is_enabled
         and offer is not None
         and offer.takes_payments
         and (candidate.channel is None or candidate.channel.is_active)
     )
+    return candidate.is_production and (candidate.has_collected or is_open)
 
 
 def _refusal(wanted: Wanted, candidate: Candidate, offer: Offer | None) -> RoutingReason | None:

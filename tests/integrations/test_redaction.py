@@ -59,7 +59,7 @@ def test_a_number_may_be_a_phone() -> None:
 
 def test_a_phone_without_its_country_is_masked_under_its_name_alone() -> None:
     assert redact({"phone": "0241234567", "till": "0241234567"}) == {
-        "phone": "0******567",
+        "phone": "024*****567",
         "till": "0241234567",
     }
 
@@ -78,3 +78,21 @@ def test_what_is_kept_can_be_stored(value: dict[str, Json]) -> None:
     kept = json.dumps(redact(value), ensure_ascii=False)
 
     assert "\\u0000" not in kept
+
+
+def test_payers_of_other_countries_and_their_names_are_masked() -> None:
+    told = {
+        "phone_number": "233241234567",
+        "fullname": "Ama B",
+        "customer": {"name": "Ama", "phonenumber": 256700000001, "id": 7},
+        "name": "Stripe",
+    }
+
+    kept = redact(told)
+
+    assert kept == {
+        "phone_number": "233*****567",
+        "fullname": "<redacted>",
+        "customer": {"name": "<redacted>", "phonenumber": "256*****001", "id": "7"},
+        "name": "Stripe",
+    }

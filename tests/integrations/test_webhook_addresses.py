@@ -28,6 +28,10 @@ HERE = [IPv4Network("127.0.0.0/8")]
         "::ffff:10.0.0.1",
         "64:ff9b::a00:1",
         "2002:a00:1::",
+        "64:ff9b:1::7f00:1",
+        "::ffff:0:7f00:1",
+        "::127.0.0.1",
+        "fec0::1",
     ],
 )
 def test_no_way_to_write_a_private_address_is_public(address: str) -> None:

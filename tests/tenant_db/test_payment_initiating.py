@@ -29,6 +29,7 @@ from tenant_db.payments.errors import (
     WrongCurrency,
 )
 from tenant_db.payments.initiating import initiate_payment
+from tenant_db.payments.machine import PaymentStatus
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Paid
 from tenant_db.payments.settling import settle_by_answer
@@ -181,6 +182,21 @@ async def test_an_order_of_unknown_outcome_may_be_tried_again_after_three_minute
     error = await refused(tenant, shop, order_reference="INV1042", now=soon)
     assert isinstance(error, PaymentInProgress)
     await initiate(tenant, shop, order_reference="INV1042", now=later)
+
+
+async def test_an_order_whose_money_is_promised_is_not_collected_again_when_the_payer_s_window_is_over(
+    tenant: Tenant,
+) -> None:
+    shop = await make_shop(tenant)
+    payment, _ = await pend(tenant, shop, order_reference="INV1042")
+    async with tenant.transaction() as session:
+        row = await session.get_one(Payment, payment.id)
+        row.status = PaymentStatus.AUTHORIZED.value
+    much_later = utc_now() + timedelta(days=2)
+
+    refusal = await refused(tenant, shop, order_reference="INV1042", now=much_later)
+
+    assert isinstance(refusal, PaymentInProgress)
 
 
 async def test_two_attempts_for_one_order_at_the_same_moment_become_one(tenant: Tenant) -> None:

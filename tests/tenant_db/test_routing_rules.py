@@ -164,8 +164,10 @@ def test_no_real_payment_ends_in_a_sandbox() -> None:
     # Not even where the production account can't be reached, or takes another currency.
     assert tried(sandbox, card(2, is_production=True), broken=frozenset({UUID(int=2)})) == []
     assert tried(sandbox, card(2, is_production=True, currencies=frozenset({USD}))) == []
-    # One that is switched off collects no real money yet.
+    # One that is switched off collects no real money yet; unless it has done so before.
     assert tried(sandbox, card(2, is_production=True, is_enabled=False)) == [1]
+    assert tried(sandbox, card(2, is_production=True, is_enabled=False, has_collected=True)) == []
+    assert tried(sandbox, card(2, "unknown", is_production=True, has_collected=True)) == []
 
 
 candidates_ = st.builds(
