@@ -1,4 +1,7 @@
-"""How old a payment or refund of ours is, told by its id: a provider's answer alone can't say."""
+"""How old a payment or refund of ours is: a provider's answer alone can't say.
+
+A payment is told by its id. A refund is tried for a day, so only the time it was sent tells.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -11,7 +14,10 @@ UUID_VERSION: Final = 7
 TIME_SHIFT_BITS: Final = 80
 
 SENT_WITHIN: Final = timedelta(minutes=15)
-"""From an id to the last call that could send it: five minutes of tries, and a job's own time."""
+"""From a payment's id to the last call that could send it: five minutes of tries, and a job's own time.
+
+Longer than a refund takes to be listed once it was sent.
+"""
 
 
 def made_at(type_id: str) -> datetime | None:
@@ -32,3 +38,8 @@ def is_older(type_id: str, age: timedelta, now: datetime) -> bool:
     """Whether it surely was made longer ago than `age`; False where nobody can tell."""
     made = made_at(type_id)
     return made is not None and now - made > age
+
+
+def is_missed(sent_at: datetime | None, now: datetime) -> bool:
+    """Whether a refund that nobody lists surely never arrived; False where nobody knows when it was sent."""
+    return sent_at is not None and now - sent_at > SENT_WITHIN

@@ -148,6 +148,9 @@ class RefundRequest:
     reason: str
     result_url: str = field(default="", repr=False)
     """Of this refund alone, for providers that answer later. M-Pesa only."""
+    sent_at: datetime | None = None
+    """When it was last sent; None where nobody knows. Its id may be a day older. A provider that takes
+    refunds without a key of ours is not believed earlier when it says it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ class RefundPending:
     """Taken, not decided."""
 
     provider_reference: str | None
-    """None where the provider gives no id yet."""
+    """None where the provider gives no id yet; to a question, where it does not know it, or not yet."""
     needs_attention: str | None = None
     """What a person must do at the provider."""
 

@@ -147,8 +147,7 @@ async def refund_told(work: Work, providers: Providers, account_id: UUID, event:
 async def refund_answered(work: Work, refund_id: UUID, answer: RefundAnswer) -> None:
     """Settle what a provider answered later, to the address that this refund alone has."""
     async with work.tenant.transaction() as session:
-        told = as_told(answer)
-        await settle_refund(session, refund_id, told, RefundCause.CALLBACK, work.services.clock())
+        await settle_refund(session, refund_id, as_told(answer), RefundCause.CALLBACK, work.services.clock())
 
 
 def as_told(answer: RefundAnswer) -> rules.Told:
@@ -186,7 +185,8 @@ async def _send(work: Work, route: Route, order: Order, url: str) -> Result:
         doubt = error.message
         await record(work, route, id_, lambda session: submitting.doubt(session, id_, doubt))
     except ProviderRejected as error:
-        await _settle(work, route, id_, rules.NotDone(error.code, error.message), RefundCause.JOB)
+        refusal, now = rules.NotDone(error.code, error.message), work.services.clock()
+        await record(work, route, id_, lambda session: submitting.reject(session, id_, refusal, now))
     else:
         await _settle(work, route, id_, as_told(answer), RefundCause.JOB)
     return Done()
@@ -277,6 +277,7 @@ def _request(work: Work, order: Order, url: str) -> RefundRequest:
         receipt=order.receipt,
         reason=order.reason,
         result_url=url,
+        sent_at=order.sent_at,
     )
 
 

@@ -1,6 +1,8 @@
 """Checks: giving money back."""
 
 from dataclasses import replace
+from typing import Final
+from uuid import UUID
 
 from core.collecting import Feature
 from core.ids import Kind, new_id, outside
@@ -16,7 +18,10 @@ from integrations.contract.harness import (
     raised,
 )
 from integrations.errors import OutcomeUnknown, ProviderRejected
-from integrations.protocol import Absent, Refunded, RefundFailed, RefundPending
+from integrations.protocol import Absent, Refunded, RefundFailed, RefundPending, RefundRequest
+
+AGED: Final = outside(Kind.REFUND, UUID("01893fe2-8c00-7000-8000-000000000000"))
+"""Made in July 2023."""
 
 
 async def a_refund_is_given_once(harness: Harness) -> None:
@@ -85,8 +90,17 @@ async def a_refund_whose_answer_got_lost_is_found_or_given_once(harness: Harness
         if harness.refund_is_idempotent:
             await adapter.refund_payment(refund)
             await harness.settle()
+        else:
+            await _just_sent_is_not_absent(harness, other)
         back = await harness.given_back(intent)
         expect(len(back) <= 1, f"{situation}: one refund, and the book has {back}")
+
+
+async def _just_sent_is_not_absent(harness: Harness, refund: RefundRequest) -> None:
+    """However old its id is: a refund may be tried for a day, and sent again it is paid again."""
+    aged = replace(refund, refund_id=AGED, sent_at=harness.outside.clock())
+    found = await outcome(harness.adapter().query_refund(aged, None))
+    expect(not isinstance(found, Absent), "sent just now and not listed, a refund is called absent")
 
 
 def _part(harness: Harness, amount: Money) -> Money:

@@ -7,6 +7,7 @@ from typing import Final
 
 from core.clock import Clock
 from core.money import Money
+from integrations.ages import SENT_WITHIN, is_older, made_at
 from integrations.errors import (
     BadMessage,
     FailureReason,
@@ -14,7 +15,6 @@ from integrations.errors import (
     ProviderRejected,
     ProviderUnavailable,
 )
-from integrations.flutterwave.ages import APPEARS_WITHIN, ARRIVES_WITHIN, is_older, made_at
 from integrations.flutterwave.charging import (
     Habits,
     charge_body,
@@ -49,6 +49,8 @@ TEST_KEY_PREFIX: Final = "FLWSECK_TEST"
 LISTED_WITHIN: Final = timedelta(days=30)
 """How far back attempts are looked for where a payment's id holds no time."""
 DAY: Final = timedelta(days=1)
+APPEARS_WITHIN: Final = timedelta(minutes=5)
+"""[ASSUMED] From a charge that was taken to its transaction: "some minutes"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ class FlutterwaveClient(Adapter):
         if provider_reference is not None and id_of(provider_reference) is not None:
             return await self._refunds.ask(refund, provider_reference, id_of(refund.receipt))
         transaction_id = await self._transaction_id(refund)
-        return Absent() if transaction_id is None else await self._refunds.find(refund, transaction_id)
+        if transaction_id is None:
+            return self._refunds.missing(refund)
+        return await self._refunds.find(refund, transaction_id)
 
     async def list_payments(self, since: datetime, until: datetime) -> AsyncIterator[ListedPayment]:
         """Every attempt, hosted and direct; a row is no proof, and is verified before it counts."""
@@ -177,11 +181,11 @@ class FlutterwaveClient(Adapter):
         now = self.clock()
         if intent.sent_at is not None:
             return now - intent.sent_at > APPEARS_WITHIN
-        return is_older(intent.payment_id, ARRIVES_WITHIN, now)
+        return is_older(intent.payment_id, SENT_WITHIN, now)
 
     def _is_over(self, question: Question) -> bool:
         session = timedelta(minutes=self.habits.session_minutes)
-        return is_older(question.payment_id, session + ARRIVES_WITHIN, self.clock())
+        return is_older(question.payment_id, session + SENT_WITHIN, self.clock())
 
     def _found(self, intent: Intent, found: Transaction) -> Accepted:
         question = _question_of(intent)

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Final
 
 from core.clock import Clock
+from integrations.ages import is_missed, made_at
 from integrations.errors import BadMessage, OutcomeUnknown, ProviderUnavailable
-from integrations.flutterwave.ages import ARRIVES_WITHIN, is_older, made_at
 from integrations.flutterwave.listing import day, pages
 from integrations.flutterwave.messages import (
     FlutterwavePaths,
@@ -112,7 +112,7 @@ class Refunds:
     async def find(self, refund: RefundRequest, transaction_id: str) -> RefundAnswer | Absent:
         """Look for ours among the refunds of its transaction, by the note it carries.
 
-        One that is too young to be missed is pending; so is one that may be ours but carries no note.
+        One that was sent too lately to be missed is pending; so is one that may be ours but carries no note.
         """
         unnamed = False
         async for row in self._of(refund, transaction_id):
@@ -121,7 +121,11 @@ class Refunds:
             unnamed = unnamed or (not row.comment and _has_amount(row, refund))
         if unnamed:
             return RefundPending(None, UNNAMED)
-        return Absent() if is_older(refund.refund_id, ARRIVES_WITHIN, self.clock()) else RefundPending(None)
+        return self.missing(refund)
+
+    def missing(self, refund: RefundRequest) -> RefundAnswer | Absent:
+        """What to make of one that Flutterwave does not show."""
+        return Absent() if is_missed(refund.sent_at, self.clock()) else RefundPending(None)
 
     async def _noted(self, refund: RefundRequest, transaction_id: str) -> RefundRow | None:
         async for row in self._of(refund, transaction_id):

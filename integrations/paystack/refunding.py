@@ -10,7 +10,7 @@ from urllib.parse import quote
 from core.clock import Clock
 from core.ids import Kind
 from core.money import Money
-from integrations.ages import SENT_WITHIN, is_older
+from integrations.ages import is_missed
 from integrations.errors import OutcomeUnknown, ProviderUnavailable
 from integrations.paystack.calls import PaystackCalls, PaystackPaths
 from integrations.paystack.codes import Fault, refund_rejection
@@ -75,7 +75,7 @@ class PaystackRefunds:
     async def query(self, refund: RefundRequest, provider_reference: str | None) -> RefundAnswer | Absent:
         """Read a refund; without its id, look for our note among the transaction's refunds.
 
-        One that is not listed counts as absent only when its id is so old that no order is on its way.
+        One that is not listed counts as absent only when it was sent so long ago that none is on its way.
 
         Raises:
             ProviderUnavailable: no answer that could be read.
@@ -84,8 +84,7 @@ class PaystackRefunds:
             await self._find(refund) if provider_reference is None else await self._read(provider_reference)
         )
         if data is None:
-            is_old = is_older(refund.refund_id, SENT_WITHIN, self._clock())
-            return Absent() if is_old else RefundPending(None)
+            return Absent() if is_missed(refund.sent_at, self._clock()) else RefundPending(None)
         if text_of(data.get("merchant_note")) not in ("", refund.refund_id):
             raise ProviderUnavailable("an answer about another refund")
         answer = read_refund(data)

@@ -21,6 +21,7 @@ from tenant_db.refunds.machine import (
     SUBMITTING,
     SUCCEEDED,
     UNDER_WAY,
+    UNKNOWN,
     RefundStatus,
 )
 from tenant_db.refunds.models import Refund
@@ -128,6 +129,9 @@ async def _not_done(
 async def _undecided(session: TenantSession, refund: Refund, told: Undecided, cause: RefundCause) -> None:
     to = PENDING if told.attention is None else NEEDS_ATTENTION
     if refund.state not in UNDER_WAY:
+        return
+    if refund.state is UNKNOWN and cause is RefundCause.QUERY and told == Undecided(None):
+        # The provider does not know it, or not yet: it may still have to be sent again.
         return
     if refund.state is to:
         if refund.attention != told.attention:

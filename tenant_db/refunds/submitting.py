@@ -33,6 +33,8 @@ class Order:
     """The provider's id of the payment; empty where only its receipt is known."""
     request_reference: str | None
     receipt: str | None
+    sent_at: datetime | None
+    """When it was last claimed for sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def order_of(payment: Payment, refund: Refund) -> Order:
         payment.provider_reference or "",
         payment.request_reference,
         payment.receipt,
+        refund.submitted_at,
     )
 
 
@@ -104,6 +107,17 @@ async def doubt(session: TenantSession, refund_id: UUID, why: str) -> RefundStat
     if refund.state is SUBMITTING:
         step(session, refund, UNKNOWN, RefundCause.JOB, why=why)
     return refund.state
+
+
+async def reject(session: TenantSession, refund_id: UUID, told: NotDone, now: datetime) -> RefundStatus:
+    """The provider refused this call: the refund fails, unless an earlier call has been heard of meanwhile.
+
+    Then that one stands: the refusal tells nothing of it.
+    """
+    locked = await lock_refund(session, refund_id)
+    if locked.refund.state in (SUBMITTING, UNKNOWN):
+        await settle_locked(session, locked, told, RefundCause.JOB, now)
+    return locked.refund.state
 
 
 async def send_again(session: TenantSession, refund_id: UUID, asked_at: datetime) -> RefundStatus:

@@ -61,11 +61,16 @@ async def give_back(
     planned = [{"delay_s": 3_600, **(each if isinstance(each, dict) else {"kind": each})} for each in outcome]
     if planned:
         await journey.sandbox.plan(stand.provider, *planned, key=stand.key)
+    refund_id = await asked(journey, tenant, payment, amount_minor)
+    await journey.run(tenant)
+    return refund_id
+
+
+async def asked(journey: Journey, tenant: Tenant, payment: Payment, amount_minor: int = PART) -> UUID:
     async with tenant.transaction() as session:
         new = NewRefund(payment.id, kes(amount_minor), "Out of stock.", "user:1")
         refund = await request_refund(session, new, ANY, journey.clock())
         announce(session, "submit_refund", queue="payments", refund_id=str(refund.id))
-    await journey.run(tenant)
     return refund.id
 
 
@@ -139,6 +144,24 @@ async def test_every_outcome_of_a_refund_ends_in_its_state_with_the_right_books(
     book = (await journey.sandbox.book_of(provider))["refunded"]
     assert sum(row["amount_minor"] for row in book if row["key"] == stand.key) >= given
     await require_sound_books(tenant)
+
+
+@pytest.mark.parametrize("provider", ["paystack", "flutterwave"])
+async def test_a_refund_sent_late_is_sent_again_only_when_it_can_not_be_on_its_way(
+    journey: Journey, tenant: Tenant, provider: str
+) -> None:
+    stand = await open_stand(journey, tenant, provider)
+    payment = await paid(journey, tenant, stand)
+    await journey.sandbox.plan(provider, sent_after("timeout_before_acceptance"), key=stand.key)
+    refund_id = await asked(journey, tenant, payment)
+    journey.clock.skip_to(journey.clock() + timedelta(hours=2))
+
+    await journey.run(tenant, within=timedelta(minutes=11))
+
+    assert (await read_refund(tenant, refund_id)).status == "unknown"
+    await journey.run(tenant, within=timedelta(hours=1))
+    assert (await read_refund(tenant, refund_id)).status in ("pending", "succeeded")
+    assert len((await journey.sandbox.book_of(provider))["refunded"]) == 1
 
 
 async def test_a_refund_made_in_the_dashboard_is_written_down_once(journey: Journey, tenant: Tenant) -> None:

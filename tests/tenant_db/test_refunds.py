@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
@@ -18,6 +19,7 @@ from tenant_db.alerts.models import Alert
 from tenant_db.ledger.errors import AmountNotPositive, InsufficientFunds
 from tenant_db.ledger.models import LedgerAccount, Transfer
 from tenant_db.payments.models import Payment
+from tenant_db.refunds import submitting
 from tenant_db.refunds.errors import (
     PartialRefundNotOffered,
     PaymentNotCaptured,
@@ -126,6 +128,26 @@ async def test_a_refund_that_fails_later_brings_its_money_back(
     assert back.reversal_id is not None
     assert await alerts(tenant) == [AlertKind.REFUND_FAILED]
     await require_sound_books(tenant)
+
+
+async def test_a_refusal_of_a_second_call_leaves_what_the_first_one_did(
+    tenant: Tenant, shop: Shop, paid: Payment
+) -> None:
+    refusal = NotDone("invalid_amount", "Nothing is left.")
+
+    async def rejected(refund_id: UUID) -> RefundStatus:
+        async with tenant.transaction() as session:
+            return await submitting.reject(session, refund_id, refusal, utc_now())
+
+    first, second = await request(tenant, paid.id, 30_000), await request(tenant, paid.id, 20_000)
+    for refund in (first, second):
+        claim = await send(tenant, refund.id)
+        assert claim.order.sent_at == (await read(tenant, refund.id)).submitted_at
+    await tell(tenant, first.id, Done("re_1", kes(30_000)))
+
+    assert await rejected(first.id) is S.SUCCEEDED
+    assert await rejected(second.id) is S.FAILED
+    assert await store_money(tenant, shop) == (70_000, 0)
 
 
 async def test_a_refund_called_failed_that_was_made_after_all_is_booked(

@@ -1,5 +1,6 @@
 """Giving money back, once, whatever gets lost."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -109,9 +110,13 @@ async def test_a_refund_that_never_arrived_is_absent_only_after_a_while(
     with pytest.raises(OutcomeUnknown):
         await desk.client.refund_payment(refund)
 
+    # It was tried for hours before this call: its id tells nothing.
+    desk.watch.later = timedelta(hours=3)
+    refund = replace(refund, sent_at=desk.watch.now())
     assert await desk.client.query_refund(refund, None) == RefundPending(None)
-    desk.watch.later = timedelta(minutes=16)
+    desk.watch.later += timedelta(minutes=16)
     assert await desk.client.query_refund(refund, None) == Absent()
+    assert await desk.client.query_refund(replace(refund, sent_at=None), None) == RefundPending(None)
 
 
 async def test_a_refund_without_our_note_is_left_to_a_person(desk: Desk, paid: tuple[Intent, str]) -> None:
@@ -153,6 +158,13 @@ async def test_without_a_receipt_the_transaction_is_looked_up(desk: Desk, paid: 
     assert len(await desk.refunded()) == 1
 
 
+async def test_a_transaction_that_is_not_shown_just_after_sending_proves_nothing(desk: Desk) -> None:
+    refund = replace(unpaid(), sent_at=desk.watch.now())
+    assert await desk.client.query_refund(refund, None) == RefundPending(None)
+    desk.watch.later = timedelta(minutes=16)
+    assert await desk.client.query_refund(refund, None) == Absent()
+
+
 async def test_a_refund_that_is_stuck_or_unlike_ours_wants_a_person(
     desk: Desk, paid: tuple[Intent, str]
 ) -> None:
@@ -176,7 +188,7 @@ async def test_another_payments_refund_is_never_taken_for_ours(desk: Desk, paid:
     await desk.release()
     await desk.plan("refund_without_comment")
     given = await desk.client.refund_payment(refund_of(other, theirs))
-    ours = refund_of(*paid)
+    ours = replace(refund_of(*paid), sent_at=desk.watch.now())
     desk.watch.later = timedelta(days=1)
 
     asked = await desk.client.query_refund(ours, given.provider_reference)

@@ -94,9 +94,13 @@ async def test_a_refund_that_never_arrived_is_absent_once_none_can_be_on_its_way
     with pytest.raises(OutcomeUnknown):
         await desk.client.refund_payment(refund)
 
+    # It was tried for hours before this call: its id tells nothing.
+    desk.watch.later = timedelta(hours=3)
+    refund = replace(refund, sent_at=desk.watch.now())
     assert await desk.client.query_refund(refund, None) == RefundPending(None)
-    desk.watch.later = timedelta(minutes=16)
+    desk.watch.later += timedelta(minutes=16)
     assert await desk.client.query_refund(refund, None) == Absent()
+    assert await desk.client.query_refund(replace(refund, sent_at=None), None) == RefundPending(None)
 
 
 @pytest.mark.parametrize("with_receipt", [True, False], ids=["receipt", "no receipt"])
