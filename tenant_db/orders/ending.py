@@ -3,9 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import and_, exists, select
 
 from core.errors import NotFound
+from tenancy.errors import TransactionInterrupted
 from tenancy.sessions import TenantSession
 from tenant_db.orders.errors import OrderNotOpen
 from tenant_db.orders.machine import CANCELLED, EXPIRED, OPEN
@@ -32,6 +33,7 @@ async def cancel_order(session: TenantSession, order_id: UUID, now: datetime) ->
     Raises:
         NotFound: no such order.
         OrderNotOpen: it is paid or expired.
+        TransactionInterrupted: something was paid of it at this moment; do it again.
     """
     order, parts = await _locked(session, order_id)
     if order.state is CANCELLED:
@@ -51,6 +53,9 @@ async def expire_order(session: TenantSession, order_id: UUID, now: datetime) ->
 
     An attempt begun before that is waited for, at most LAST_ATTEMPT_GRACE: its payer may hold the
     phone in hand.
+
+    Raises:
+        TransactionInterrupted: something was paid of it at this moment; do it again.
     """
     if await session.get(Order, order_id) is None:
         return None
@@ -75,19 +80,24 @@ async def _locked(session: TenantSession, order_id: UUID) -> tuple[Order, list[P
 
     Raises:
         NotFound: no such order.
+        TransactionInterrupted: another part was paid meanwhile; its payment can't be locked any more.
     """
     reference = await session.scalar(select(Order.reference).where(Order.id == order_id))
     if reference is None:
         raise NotFound("order")
+    is_paid = and_(Payment.order_reference == reference, Payment.status == SUCCEEDED)
     paid = await session.scalars(
         select(Payment)
-        .where(Payment.order_reference == reference, Payment.status == SUCCEEDED)
+        .where(is_paid)
         .order_by(Payment.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     parts = list(paid)
     await lock_order(session, reference)
+    # From here on nobody counts a payment of it.
+    if set(await session.scalars(select(Payment.id).where(is_paid))) != {part.id for part in parts}:
+        raise TransactionInterrupted
     found = await session.scalars(
         select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
     )

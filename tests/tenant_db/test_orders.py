@@ -1,5 +1,6 @@
 """Orders are made of items that add up, found by what a payer types, and end in time."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from core.currency import Currency
 from core.errors import DomainError, InvalidInput, NotFound
 from core.ids import new_id
 from core.money import Money
+from tenancy.errors import TransactionInterrupted
 from tenancy.sessions import Tenant
 from tenant_db.orders.creating import LINK_KEY_BYTES
 from tenant_db.orders.ending import cancel_order, expire_order
@@ -19,11 +21,14 @@ from tenant_db.orders.machine import NEXT, OrderStatus
 from tenant_db.orders.matching import open_order_by_reference, order_typed
 from tenant_db.orders.models import Order, OrderItem
 from tenant_db.orders.rules import ITEMS_MAX, NewItem, make_reference
+from tenant_db.payments.ending import succeed
 from tenant_db.payments.errors import StoreClosed
+from tenant_db.payments.locking import lock_payment
+from tenant_db.payments.rules import Cause
 from tests.factories.orders import ITEMS, attempt, make_order, read_order, settle
 from tests.factories.payments import AMOUNT, Shop, initiate, make_shop, read
 from tests.factories.stores import make_store
-from tests.racing import race
+from tests.racing import race, stand_still
 
 DAY = timedelta(days=1)
 
@@ -184,3 +189,29 @@ async def test_an_order_takes_no_step_its_machine_lacks() -> None:
             else:
                 with pytest.raises(ValueError, match="never goes"):
                     order.advance(to)
+
+
+@pytest.mark.parametrize("end", [cancel_order, expire_order])
+async def test_a_part_that_is_paid_while_its_order_ends_is_not_overlooked(
+    tenant: Tenant,
+    end: Any,  # noqa: ANN401 - one of two verbs
+) -> None:
+    shop = await make_shop(tenant)
+    order = await make_order(tenant, shop)
+    part = await attempt(tenant, shop, order)
+
+    async def ending() -> None:
+        async with tenant.transaction() as session:
+            await end(session, order.id, utc_now() + 8 * DAY)
+
+    async with tenant.transaction() as paying:
+        locked = await lock_payment(paying, part.id)
+        locked.amount_minor -= 50_000
+        await succeed(paying, locked, "TKX0000001", Cause.CALLBACK, utc_now())
+        rival = asyncio.ensure_future(ending())
+        await stand_still(tenant, rival)
+    with pytest.raises(TransactionInterrupted):
+        await rival
+    await ending()
+
+    assert (await read(tenant, part.id)).needs_review
