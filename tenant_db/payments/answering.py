@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import exists, select
@@ -15,12 +16,13 @@ from tenant_db.payments.ending import end_unpaid, succeed
 from tenant_db.payments.judging import Ruling, Standing, judge_answer
 from tenant_db.payments.locking import lock_account_receipt, lock_payment
 from tenant_db.payments.machine import AUTHORIZED, CREATED, PENDING, SUBMITTING, SUCCEEDED
-from tenant_db.payments.models import Payment
+from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.reviewing import flag
 from tenant_db.payments.rules import (
     Answer,
     Authorized,
     Cause,
+    ConfirmationState,
     Mismatch,
     NotPaid,
     Paid,
@@ -30,6 +32,11 @@ from tenant_db.payments.rules import (
 from tenant_db.payments.showing import show
 from tenant_db.payments.stepping import remark, step
 from tenant_db.reviews.rules import ReviewCause
+
+ANOTHERS_RECEIPT: Final = "The provider tells the receipt of another payment."
+CREDITED_BY_HAND: Final = (
+    "It was paid, but its money was in suspense, and people have credited a store with it."
+)
 
 
 class Verdict(StrEnum):
@@ -135,8 +142,13 @@ async def learn_receipt(session: TenantSession, payment: Payment, receipt: str, 
 
 
 async def _is_claimed(session: TenantSession, payment: Payment, receipt: str | None) -> bool:
-    """Whether the receipt is another payment's. A channel's receipts are told by callbacks alone."""
-    if receipt is None or payment.channel_id is not None:
+    """Whether the receipt is another payment's, or its money was credited to a store by people.
+
+    A channel's receipts are told by callbacks alone.
+    """
+    if payment.channel_id is not None:
+        return payment.state is not SUCCEEDED and await _is_credited_apart(session, payment)
+    if receipt is None:
         return False
     other = exists().where(
         Payment.provider_account_id == payment.provider_account_id,
@@ -145,6 +157,13 @@ async def _is_claimed(session: TenantSession, payment: Payment, receipt: str | N
         Payment.id != payment.id,
     )
     return bool(await session.scalar(select(other)))
+
+
+async def _is_credited_apart(session: TenantSession, payment: Payment) -> bool:
+    credited = exists().where(
+        Confirmation.payment_id == payment.id, Confirmation.state == ConfirmationState.RESOLVED
+    )
+    return bool(await session.scalar(select(credited)))
 
 
 async def _succeed(session: TenantSession, payment: Payment, paid: Paid, cause: Cause, now: datetime) -> None:
@@ -193,7 +212,7 @@ def _contradiction(payment: Payment, answer: Answer, *, is_claimed: bool) -> str
     if isinstance(answer, Mismatch):
         return f"What the provider has does not fit: {answer.why}"
     if is_claimed:
-        return "The provider tells the receipt of another payment."
+        return CREDITED_BY_HAND if payment.channel_id is not None else ANOTHERS_RECEIPT
     if isinstance(answer, Authorized):
         return f"The payer's bank has promised {answer.amount}, which fits nothing that is open."
     if isinstance(answer, Paid) and payment.state is not SUCCEEDED:

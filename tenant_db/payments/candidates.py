@@ -3,6 +3,7 @@
 Source: M-Pesa Daraja, section 3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -41,16 +42,20 @@ class NewConfirmation:
     paid_at: datetime
 
 
-async def by_reference(session: TenantSession, new: NewConfirmation) -> list[Payment]:
-    """The payment of this channel whose reference the payer typed, locked."""
+async def by_reference(
+    session: TenantSession, channel_ids: Sequence[UUID], new: NewConfirmation
+) -> list[Payment]:
+    """The payment of these channels whose reference the payer typed, locked."""
     account = new.account.strip().upper()
     if not account:
         return []
-    return await _locked(session, and_(Payment.channel_id == new.channel_id, Payment.reference == account))
+    return await _locked(session, and_(Payment.channel_id.in_(channel_ids), Payment.reference == account))
 
 
-async def by_payer(session: TenantSession, new: NewConfirmation) -> list[Payment] | None:
-    """Only where nothing was typed: a PayBill's unknown account is somebody's own business.
+async def by_payer(
+    session: TenantSession, channel_ids: Sequence[UUID], new: NewConfirmation
+) -> list[Payment] | None:
+    """Those of these channels, where nothing was typed: an unknown account is somebody's own business.
 
     None where prompts fit by amount and time, and nobody can say whether it was one of them.
     """
@@ -58,7 +63,7 @@ async def by_payer(session: TenantSession, new: NewConfirmation) -> list[Payment
         return []
     sent_at = func.coalesce(Payment.submitted_at, Payment.created_at)
     fits = and_(
-        Payment.channel_id == new.channel_id,
+        Payment.channel_id.in_(channel_ids),
         Payment.amount_minor == new.amount.minor,
         Payment.created_at.between(new.paid_at - DOUBT, new.paid_at + DOUBT),
         Payment.receipt.is_(None),

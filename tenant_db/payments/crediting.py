@@ -11,6 +11,7 @@ from sqlalchemy import select
 from core.ids import Kind, outside
 from core.money import Money
 from tenancy.sessions import TenantSession
+from tenant_db.channels.sharing import codes_sharing
 from tenant_db.ledger.accounts import (
     Holding,
     available,
@@ -44,6 +45,10 @@ async def credit(session: TenantSession, payment: Payment, cause: Cause) -> None
     """
     place = place_of(payment)
     parked = await _parked(session, payment)
+    if parked is not None and parked.channel_id != payment.channel_id:
+        # M-Pesa named a number of several tills, and it waits at another one than it was paid to.
+        await _take_out(session, payment, parked)
+        parked = None
     source, waiting, store = await open_accounts(
         session,
         holding(place, payment.currency),
@@ -153,9 +158,12 @@ async def clear_suspense(session: TenantSession, payment: Payment) -> None:
     The payment was settled by a query, which tells no receipt; only now are the two known to be one.
     """
     parked = await _parked(session, payment)
-    if parked is None:
-        return
-    place = place_of(payment)
+    if parked is not None:
+        await _take_out(session, payment, parked)
+
+
+async def _take_out(session: TenantSession, payment: Payment, parked: Confirmation) -> None:
+    place = Holding.of_channel(parked.channel_id)
     source, waiting = await open_accounts(
         session,
         holding(place, payment.currency),
@@ -197,7 +205,7 @@ async def _parked(session: TenantSession, payment: Payment) -> Confirmation | No
         select(Confirmation)
         .where(
             Confirmation.environment == payment.environment,
-            Confirmation.short_code == payment.short_code,
+            Confirmation.short_code.in_(codes_sharing(payment.channel_id)),
             Confirmation.receipt == payment.receipt,
             Confirmation.state == ConfirmationState.SUSPENSE,
         )

@@ -9,13 +9,13 @@ from tenancy.sessions import TenantSession
 from tenant_db.payments.models import Payment
 
 
-async def lock_receipt(session: TenantSession, environment: str, short_code: str, receipt: str) -> None:
-    """Let one transaction at a time decide what this receipt paid.
+async def lock_receipt(session: TenantSession, environment: str, receipt: str) -> None:
+    """Let one transaction at a time decide what this receipt paid, whichever short code it is told of.
 
     A callback and a confirmation tell of the same money in any order, and the confirmation of a
     till may fit no payment, so the payment's row alone would not keep the two apart.
     """
-    name = f"receipt:{environment}:{short_code}:{receipt}"
+    name = f"receipt:{environment}:{receipt}"
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 

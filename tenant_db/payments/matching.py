@@ -8,18 +8,18 @@ Source: M-Pesa Daraja, section 3.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, select
 
 from core.alerts import AlertKind
 from core.ids import Kind, new_id, outside
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
 from tenant_db.channels.models import Channel
+from tenant_db.channels.sharing import channels_named, codes_sharing
 from tenant_db.payments.candidates import NewConfirmation, by_payer, by_reference
 from tenant_db.payments.crediting import park
 from tenant_db.payments.ending import succeed
@@ -36,6 +36,7 @@ from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 __all__ = ["NewConfirmation", "settle_by_confirmation"]
 
 UNKNOWN_SHORT_CODE: Final = "It was paid to a short code that no channel has."
+SHARED_SHORT_CODE: Final = "Several channels have this number, and none of them asked for it."
 UNKNOWN_ACCOUNT: Final = "Nobody is known by the account that was typed."
 PAYER_NOT_TOLD: Final = "It may be one of several prompts, and the payer's number is not told."
 WHOSE_IS_IT: Final = "Money came in that fits no payment. Whose is it?"
@@ -47,53 +48,43 @@ async def settle_by_confirmation(session: TenantSession, new: NewConfirmation, n
     First by receipt (the callback came earlier), then by the reference we gave the payer, then, for
     tills, by amount, masked phone and time among payments that are open, expired, or succeeded
     without a receipt. Holds the receipt's lock, then those of the candidates in id order. Money that
-    no prompt asked for becomes a payment of its own, by the order or the account that was typed.
+    no prompt asked for becomes a payment of its own, by the order or the account that was typed; not
+    so where several channels have the number, for it may be any one's.
     """
     told_to = await session.get(Channel, new.channel_id)
     if told_to is None:
         return Settled(Verdict.QUARANTINED, note="its channel was never written")
-    channel = await _channel_named(session, told_to, new.short_code)
-    new = replace(new, channel_id=channel.id)
-    await lock_receipt(session, channel.environment, channel.short_code, new.receipt)
-    earlier = await _told_before(session, channel, new)
+    named = await channels_named(session, told_to, new.short_code)
+    channel = told_to if not named else named[0]
+    await lock_receipt(session, channel.environment, new.receipt)
+    codes = codes_sharing(channel.id, *(each.id for each in named))
+    earlier = await _told_before(session, channel, codes, new)
     if earlier is not None:
         return _repeat(earlier, new)
-    known = await _by_receipt(session, channel, new)
+    known = await _by_receipt(session, channel, codes, new)
     if known is not None:
-        return _second_telling(session, channel, known, new)
-    return await _find_owner(session, channel, new, now)
+        return await _second_telling(session, known, new)
+    if not named:
+        return await _suspend(session, channel, new, [], UNKNOWN_SHORT_CODE)
+    return await _find_owner(session, named, new, now)
 
 
 async def _find_owner(
-    session: TenantSession, channel: Channel, new: NewConfirmation, now: datetime
+    session: TenantSession, named: Sequence[Channel], new: NewConfirmation, now: datetime
 ) -> Settled:
     """Of money that was not told before."""
-    if new.short_code not in channel.numbers:
-        return await _suspend(session, channel, new, [], UNKNOWN_SHORT_CODE)
-    candidates = await by_reference(session, new) or await by_payer(session, new)
+    channel, by_id = named[0], {channel.id: channel for channel in named}
+    candidates = await by_reference(session, [*by_id], new) or await by_payer(session, [*by_id], new)
     if candidates is None:
         return await _suspend(session, channel, new, [], PAYER_NOT_TOLD)
+    if not candidates and len(named) > 1:
+        return await _suspend(session, channel, new, [], SHARED_SHORT_CODE)
     if not candidates:
         return await _receive(session, channel, new, now)
     if len(candidates) != 1 or candidates[0].amount != new.amount or not _is_open_for(candidates[0]):
         return await _suspend(session, channel, new, candidates, _why_not(candidates, new))
-    return await _match(session, channel, candidates[0], new, now)
-
-
-async def _channel_named(session: TenantSession, told_to: Channel, short_code: str) -> Channel:
-    """The channel whose number it is: that of the endpoint, or else the only other one of this number."""
-    if short_code in told_to.numbers:
-        return told_to
-    found = await session.scalars(
-        select(Channel)
-        .where(
-            Channel.environment == told_to.environment,
-            or_(Channel.short_code == short_code, Channel.head_office_code == short_code),
-        )
-        .limit(2)
-    )
-    others = found.all()
-    return others[0] if len(others) == 1 else told_to
+    paid_to = by_id.get(candidates[0].channel_id or channel.id, channel)
+    return await _match(session, paid_to, candidates[0], new, now)
 
 
 async def _receive(session: TenantSession, channel: Channel, new: NewConfirmation, now: datetime) -> Settled:
@@ -161,9 +152,8 @@ def _repeat(earlier: Confirmation, new: NewConfirmation) -> Settled:
     return Settled(Verdict.QUARANTINED, earlier.payment_id, earlier.channel_id, note)
 
 
-def _second_telling(
-    session: TenantSession, channel: Channel, payment: Payment, new: NewConfirmation
-) -> Settled:
+async def _second_telling(session: TenantSession, payment: Payment, new: NewConfirmation) -> Settled:
+    channel = await session.get_one(Channel, payment.channel_id)
     if payment.amount != new.amount:
         note = f"The confirmation of {new.receipt} tells another amount than its callback."
         flag(session, payment, note, Cause.CONFIRMATION)
@@ -172,22 +162,26 @@ def _second_telling(
     return Settled(Verdict.UNCHANGED, payment.id, channel.id)
 
 
-async def _told_before(session: TenantSession, channel: Channel, new: NewConfirmation) -> Confirmation | None:
+async def _told_before(
+    session: TenantSession, channel: Channel, codes: Select[str], new: NewConfirmation
+) -> Confirmation | None:
     return await session.scalar(
         select(Confirmation).where(
             Confirmation.environment == channel.environment,
-            Confirmation.short_code == channel.short_code,
+            Confirmation.short_code.in_(codes),
             Confirmation.receipt == new.receipt,
         )
     )
 
 
-async def _by_receipt(session: TenantSession, channel: Channel, new: NewConfirmation) -> Payment | None:
+async def _by_receipt(
+    session: TenantSession, channel: Channel, codes: Select[str], new: NewConfirmation
+) -> Payment | None:
     return await session.scalar(
         select(Payment)
         .where(
             Payment.environment == channel.environment,
-            Payment.short_code == channel.short_code,
+            Payment.short_code.in_(codes),
             Payment.receipt == new.receipt,
         )
         .with_for_update()

@@ -8,6 +8,7 @@ from uuid import UUID
 from core.clock import utc_now
 from core.ids import new_id
 from tenancy.sessions import AfterCommit, Tenant
+from tenant_db.channels.sharing import SHARES
 from tenant_db.ledger.recording import Part
 from tenant_db.payments.candidates import NewConfirmation
 from tenant_db.payments.rules import Cause
@@ -17,9 +18,10 @@ from tenant_db.payments.settling_at_once import SEEN_COLUMNS, Seen, Telling, see
 async def match_at_once(tenant: Tenant, inbox_id: UUID, new: NewConfirmation, now: datetime) -> bool:
     """Close a message that confirms what its payment's callback had told, or that settles it in its place.
 
-    False, and nothing is written, where it is anything else, was told before, or the message is not
-    waiting any more. For the first the receipt's lock is not needed: who has succeeded keeps its receipt
-    for ever, and of two confirmations of one receipt only the first is written.
+    False, and nothing is written, where it is anything else, was told before, its channel shares a number
+    with another, or the message is not waiting any more. For the first the receipt's lock is not needed:
+    who has succeeded keeps its receipt for ever, and of two confirmations of one receipt only the first
+    is written.
 
     Raises:
         TenantNotServed, TransactionInterrupted: as `Tenant.write`.
@@ -80,12 +82,14 @@ def _values(seen: Seen, new: NewConfirmation) -> list[Any]:
     ]
 
 
+_IS_ALONE: Final = f"NOT EXISTS (SELECT FROM channels AS other WHERE other.id <> ours.id AND {SHARES})"
 _BY_REFERENCE: Final = f"""
 SELECT {SEEN_COLUMNS}
-FROM payments AS payment JOIN channels AS channel ON channel.id = payment.channel_id
+FROM payments AS payment JOIN channels AS ours ON ours.id = payment.channel_id
 WHERE payment.channel_id = $1 AND payment.reference = $2
-    AND payment.environment = channel.environment AND payment.short_code = channel.short_code
-    AND $3::text IN (channel.short_code, channel.head_office_code)
+    AND payment.environment = ours.environment AND payment.short_code = ours.short_code
+    AND $3::text IN (ours.short_code, ours.head_office_code)
+    AND {_IS_ALONE}
 """  # noqa: S608 - ours
 _CONFIRMATION: Final = Part(
     {
@@ -110,7 +114,7 @@ confirmed AS (
     SELECT new.*, 'matched' FROM {rows}
 )""",
 )
-_MATCH: Final = """
+_MATCH: Final = f"""
 WITH message AS MATERIALIZED (
     SELECT id FROM inbox WHERE id = $1 AND state = 'received' FOR UPDATE
 ),
@@ -118,13 +122,13 @@ matched AS (
     INSERT INTO payment_confirmations
         (id, created_at, channel_id, payment_id, environment, short_code, receipt, amount_minor, currency,
          account, payer, paid_at, state)
-    SELECT $2::uuid, $3::timestamptz, channel.id, payment.id, channel.environment, channel.short_code,
+    SELECT $2::uuid, $3::timestamptz, ours.id, payment.id, ours.environment, ours.short_code,
         $6::text, $7::numeric, $8::text, $9::text, $10::text, $11::timestamptz, 'matched'
     FROM message
-    JOIN channels AS channel ON channel.id = $4
-    JOIN payments AS payment ON payment.environment = channel.environment
-        AND payment.short_code = channel.short_code AND payment.receipt = $6
-    WHERE $5::text IN (channel.short_code, channel.head_office_code)
+    JOIN channels AS ours ON ours.id = $4
+    JOIN payments AS payment ON payment.environment = ours.environment
+        AND payment.short_code = ours.short_code AND payment.receipt = $6
+    WHERE $5::text IN (ours.short_code, ours.head_office_code) AND {_IS_ALONE}
         AND payment.status = 'succeeded' AND payment.amount_minor = $7 AND payment.currency = $8
     ON CONFLICT (environment, short_code, receipt) DO NOTHING
     RETURNING payment_id
@@ -132,4 +136,4 @@ matched AS (
 UPDATE inbox SET state = 'processed', processed_at = $12
 FROM matched WHERE inbox.id = $1
 RETURNING inbox.id
-"""
+"""  # noqa: S608 - ours

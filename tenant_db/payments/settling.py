@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 
 from tenancy.sessions import TenantSession
+from tenant_db.channels.sharing import codes_sharing
 from tenant_db.payments.answering import Settled, Verdict, learn_receipt, settle_by_answer, standing_of
 from tenant_db.payments.ending import end_unpaid, succeed
 from tenant_db.payments.judging import Ruling, Statement, judge
@@ -15,7 +16,7 @@ from tenant_db.payments.locking import lock_payment, lock_receipt
 from tenant_db.payments.machine import CREATED, UNKNOWN
 from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.reviewing import flag
-from tenant_db.payments.rules import Cause, NotPaid, Paid, Told
+from tenant_db.payments.rules import Cause, ConfirmationState, NotPaid, Paid, Told
 
 __all__ = ["Callback", "Settled", "Verdict", "learn_receipt", "settle_by_answer", "settle_by_callback"]
 
@@ -45,7 +46,7 @@ async def settle_by_callback(
         return Settled(Verdict.QUARANTINED, note="no payment has this address")
     receipt = callback.told.receipt if isinstance(callback.told, Paid) else None
     if receipt is not None:
-        await lock_receipt(session, place.environment, place.short_code or "", receipt)
+        await lock_receipt(session, place.environment, receipt)
     payment = await lock_payment(session, place.id)
     if payment.channel_id != callback.channel_id:
         return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, "another channel's endpoint")
@@ -70,6 +71,8 @@ async def _carry_out(
     elif ruling is Ruling.LEARN_RECEIPT and isinstance(told, Paid) and told.receipt is not None:
         await learn_receipt(session, payment, told.receipt, Cause.CALLBACK)
     else:
+        if ruling is Ruling.REVIEW:
+            await _remember_credited(session, payment, told)
         return _set_aside(session, payment, ruling)
     return Settled(Verdict.SETTLED, payment.id, payment.channel_id)
 
@@ -99,7 +102,7 @@ def _adopt(payment: Payment, callback: Callback) -> None:
 
 async def _place(session: TenantSession, item_hash: bytes) -> "_Place | None":
     rows = await session.execute(
-        select(Payment.id, Payment.environment, Payment.short_code).where(Payment.item_hash == item_hash)
+        select(Payment.id, Payment.environment).where(Payment.item_hash == item_hash)
     )
     found = rows.one_or_none()
     return None if found is None else _Place._make(found)
@@ -108,33 +111,56 @@ async def _place(session: TenantSession, item_hash: bytes) -> "_Place | None":
 class _Place(NamedTuple):
     id: UUID
     environment: str
-    short_code: str
 
 
 async def _is_claimed(session: TenantSession, payment: Payment, callback: Callback) -> bool:
-    """Whether something of the callback belongs to another payment: its receipt, or its id."""
+    """Whether something of the callback is spoken for: its receipt, or its id.
+
+    It is another payment's, or people have put its money where it belongs.
+    """
     told = callback.told
     ours = (Payment.channel_id == payment.channel_id, Payment.id != payment.id)
     claims = [exists().where(*ours, Payment.provider_reference == callback.provider_reference)]
     if isinstance(told, Paid) and told.receipt is not None:
-        place = (payment.environment, payment.short_code, told.receipt)
         claims.append(
             exists().where(
-                Payment.environment == place[0],
-                Payment.short_code == place[1],
-                Payment.receipt == place[2],
+                Payment.environment == payment.environment,
+                Payment.short_code.in_(codes_sharing(payment.channel_id)),
+                Payment.receipt == told.receipt,
                 Payment.id != payment.id,
             )
         )
         claims.append(
             exists().where(
-                Confirmation.environment == place[0],
-                Confirmation.short_code == place[1],
-                Confirmation.receipt == place[2],
+                _is_told(payment, told.receipt),
                 or_(
                     Confirmation.payment_id != payment.id,
                     Confirmation.amount_minor != payment.amount_minor,
+                    Confirmation.state == ConfirmationState.RESOLVED,
                 ),
             )
         )
     return bool(await session.scalar(select(or_(*claims))))
+
+
+async def _remember_credited(session: TenantSession, payment: Payment, told: Told) -> None:
+    """Write down whose money people have credited, so that the provider's answer does not credit it again."""
+    if not isinstance(told, Paid) or told.receipt is None or payment.receipt is not None:
+        return
+    await session.execute(
+        update(Confirmation)
+        .where(
+            _is_told(payment, told.receipt),
+            Confirmation.state == ConfirmationState.RESOLVED,
+            Confirmation.payment_id.is_(None),
+        )
+        .values(payment_id=payment.id)
+    )
+
+
+def _is_told(payment: Payment, receipt: str) -> ColumnElement[bool]:
+    return and_(
+        Confirmation.environment == payment.environment,
+        Confirmation.short_code.in_(codes_sharing(payment.channel_id)),
+        Confirmation.receipt == receipt,
+    )

@@ -20,6 +20,7 @@ from core.money import Money
 from tenancy.errors import TransactionInterrupted
 from tenancy.metrics import PAYMENTS
 from tenancy.sessions import AfterCommit, Tenant, TenantSession
+from tenant_db.channels.sharing import SHARES
 from tenant_db.ledger.accounts import AccountPlan, Holding, available, holding
 from tenant_db.ledger.book import Book
 from tenant_db.ledger.commands import NewTransfer
@@ -127,7 +128,7 @@ async def settle_seen(tenant: Tenant, seen: Seen, telling: Telling) -> bool:
 
 
 async def _settle(session: TenantSession, seen: Seen, telling: Telling) -> bool:
-    name = f"receipt:{seen.environment}:{seen.short_code or ''}:{telling.receipt}"
+    name = f"receipt:{seen.environment}:{telling.receipt}"
     if not await fetch(session, _LOCK, telling.inbox_id, name):
         return False
     place = Holding.of_channel(seen.channel_id or seen.id)
@@ -205,8 +206,13 @@ FROM (SELECT id FROM inbox WHERE id = $1 AND state = 'received' FOR UPDATE) AS m
 # First the payment, then the accounts in the order of their ids: everybody does it so.
 _LOCK_ALL: Final = f"""
 WITH standing AS MATERIALIZED (
-    SELECT id AS payment_id, environment, short_code FROM payments
+    SELECT id AS payment_id, environment, channel_id FROM payments
     WHERE id = $1 AND version = $2 AND status = 'pending' FOR UPDATE
+),
+sharing AS MATERIALIZED (
+    SELECT other.short_code
+    FROM standing JOIN channels AS ours ON ours.id = standing.channel_id
+    JOIN channels AS other ON {SHARES}
 ),
 locked AS MATERIALIZED (
     SELECT account.* FROM standing, ledger_accounts AS account
@@ -217,13 +223,13 @@ locked AS MATERIALIZED (
 SELECT
     EXISTS (
         SELECT FROM payments AS rival
-        WHERE rival.environment = standing.environment AND rival.short_code = standing.short_code
-            AND rival.receipt = $3
+        WHERE rival.environment = standing.environment
+            AND rival.short_code = ANY (ARRAY(SELECT short_code FROM sharing)) AND rival.receipt = $3
     )
     OR EXISTS (
         SELECT FROM payment_confirmations AS told
-        WHERE told.environment = standing.environment AND told.short_code = standing.short_code
-            AND told.receipt = $3
+        WHERE told.environment = standing.environment
+            AND told.short_code = ANY (ARRAY(SELECT short_code FROM sharing)) AND told.receipt = $3
     )
     OR EXISTS (SELECT FROM ledger_transfers WHERE idempotency_key = $4)
     OR EXISTS (SELECT FROM webhook_endpoints WHERE is_enabled AND deleted_at IS NULL),

@@ -11,6 +11,7 @@ from core.errors import InvalidInput, NotFound
 from core.ids import Kind, outside
 from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
+from tenant_db.channels.sharing import codes_sharing
 from tenant_db.ledger.accounts import Holding, available, open_accounts, suspense
 from tenant_db.ledger.models import Transfer
 from tenant_db.ledger.posting import NewTransfer, post
@@ -178,13 +179,13 @@ async def _guard_confirmed(session: TenantSession, payment: Payment, receipt: st
     told = await session.scalar(
         select(Confirmation).where(
             Confirmation.environment == payment.environment,
-            Confirmation.short_code == payment.short_code,
+            Confirmation.short_code.in_(codes_sharing(payment.channel_id)),
             Confirmation.receipt == receipt,
         )
     )
     if told is None:
         return
-    if told.state == ConfirmationState.RESOLVED and told.payment_id != payment.id:
+    if told.state == ConfirmationState.RESOLVED:
         raise DecisionNotPossible(decided.decision.value, "this money was credited before.")
     if told.amount != payment.amount:
         raise DecisionNotPossible(decided.decision.value, f"{receipt} brought {told.amount}.")
@@ -194,7 +195,8 @@ def _same_place(payment: Payment) -> ColumnElement[bool]:
     """Where a receipt names one payment."""
     if payment.short_code is None:
         return Payment.provider_account_id == payment.provider_account_id
-    return and_(Payment.environment == payment.environment, Payment.short_code == payment.short_code)
+    codes = codes_sharing(payment.channel_id)
+    return and_(Payment.environment == payment.environment, Payment.short_code.in_(codes))
 
 
 def _seen(session: TenantSession, payment: Payment, decided: Decided) -> None:

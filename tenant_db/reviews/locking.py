@@ -20,11 +20,11 @@ async def lock_receipt_of(session: TenantSession, payment_id: UUID, receipt: str
     if short_code is None:
         await lock_account_receipt(session, account_id, receipt)
     else:
-        await lock_receipt(session, environment, short_code, receipt)
+        await lock_receipt(session, environment, receipt)
 
 
 async def lock_confirmation(session: TenantSession, confirmation_id: UUID) -> Confirmation:
     """Lock a confirmation under its receipt, as whoever matches it does."""
     unlocked = await session.get_one(Confirmation, confirmation_id)
-    await lock_receipt(session, unlocked.environment, unlocked.short_code, unlocked.receipt)
+    await lock_receipt(session, unlocked.environment, unlocked.receipt)
     return await session.get_one(Confirmation, confirmation_id, with_for_update=True, populate_existing=True)

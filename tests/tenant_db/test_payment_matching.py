@@ -1,7 +1,7 @@
 """Money told of by confirmation is credited once, or waits in suspense; never twice."""
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from core.clock import utc_now
 from core.currency import Currency
@@ -14,6 +14,12 @@ from tenant_db.payments import submitting
 from tenant_db.payments.matching import UNKNOWN_ACCOUNT, UNKNOWN_SHORT_CODE
 from tenant_db.payments.rules import Paid, Told
 from tenant_db.payments.settling import Verdict
+from tenant_db.reviews.commands import Decided
+from tenant_db.reviews.deciding import decide_review
+from tenant_db.reviews.errors import DecisionNotPossible
+from tenant_db.reviews.models import Review
+from tenant_db.reviews.rules import ReviewDecision, ReviewSubject
+from tests.factories.ledger import require_sound_books
 from tests.factories.payments import (
     AMOUNT,
     LATER,
@@ -78,7 +84,7 @@ async def test_callback_and_confirmation_at_the_same_moment_credit_once(tenant: 
     async def confirming() -> object:
         return await confirm(tenant, told_of(shop, payment))
 
-    barrier = text("SELECT pg_advisory_xact_lock(hashtextextended('receipt:sandbox:174379:TKX0000001', 0))")
+    barrier = text("SELECT pg_advisory_xact_lock(hashtextextended('receipt:sandbox:TKX0000001', 0))")
     outcomes = await race(tenant, barrier, [calling, confirming, calling, confirming])
 
     assert not [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
@@ -186,6 +192,41 @@ async def test_suspended_money_of_a_payment_found_paid_by_query_is_not_counted_t
     await call_back(tenant, shop, item, checkout_id(first))
 
     assert await books(tenant, shop) == CREDITED
+
+
+async def decide(tenant: Tenant, decision: ReviewDecision, subject: ReviewSubject, **details: object) -> None:
+    """As a person who looks at what was asked of people."""
+    async with tenant.transaction() as session:
+        review_id = await session.scalar(select(Review.id).where(Review.subject_kind == subject))
+        assert review_id is not None
+        decided = Decided(review_id, decision, "I have looked.", "user:1", **details)  # type: ignore[arg-type]  # by name
+        await decide_review(session, decided, utc_now())
+
+
+@pytest.mark.parametrize("is_asked_first", [True, False])
+async def test_what_a_person_has_credited_is_not_credited_by_its_callback_and_answers(
+    tenant: Tenant,
+    is_asked_first: bool,  # noqa: FBT001 - two ways
+) -> None:
+    shop = await make_shop(tenant)
+    payment, item = await pend(tenant, shop)
+    await confirm(tenant, told_of(shop, account="VIP001"))
+    if is_asked_first:
+        await ask(tenant, payment, Paid())
+    credit = ReviewDecision.CREDIT_STORE
+    await decide(tenant, credit, ReviewSubject.CONFIRMATION, store_id=shop.store_id)
+    before = await books(tenant, shop)
+
+    for _ in range(2):
+        told = await call_back(tenant, shop, item, checkout_id(payment))
+        assert told.verdict is Verdict.QUARANTINED
+        await ask(tenant, payment, Paid())
+
+    assert (await read(tenant, payment.id)).needs_review
+    with pytest.raises(DecisionNotPossible):
+        await decide(tenant, ReviewDecision.MARK_PAID, ReviewSubject.PAYMENT, proof="TKX0000001")
+    assert await books(tenant, shop) == before
+    await require_sound_books(tenant)
 
 
 async def test_money_for_a_closed_balance_waits_in_suspense(tenant: Tenant) -> None:

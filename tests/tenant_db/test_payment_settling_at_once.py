@@ -13,6 +13,7 @@ from core.currency import Currency
 from core.ids import new_id
 from core.money import Money
 from tenancy.sessions import Tenant
+from tenant_db.channels.machine import ChannelKind
 from tenant_db.inbox.models import TenantInbox
 from tenant_db.ledger.models import LedgerAccount
 from tenant_db.outbox.models import TenantOutbox
@@ -24,7 +25,7 @@ from tenant_db.payments.settling_at_once import settle_at_once
 from tenant_db.webhooks.models import WebhookEndpoint
 from tests.bookkeeping import require_true_books
 from tests.conftest import RecordedSignals
-from tests.factories.payments import books, read
+from tests.factories.payments import books, make_shop, read
 from tests.factories.telling import CREDITED, DECLINED, NOTHING, PAID, PARKED, told_of
 from tests.factories.waiting import NOW, SHORT_CODES, Waiting, by_verbs, confirm_by_verbs, left, waiting
 from tests.racing import race, stand_still
@@ -197,6 +198,22 @@ async def test_a_confirmation_that_does_not_repeat_its_callback_is_not_matched_a
     for other in others:
         assert not await match_at_once(tenant, one.confirmed, other, NOW)
     assert await books(tenant, one.shop) == CREDITED
+
+
+async def test_what_may_be_another_channels_money_is_left_to_the_verbs(tenant: Tenant) -> None:
+    one = await waiting(tenant)
+    till = await make_shop(tenant, kind=ChannelKind.TILL, short_code="5100001", head_office_code="174379")
+    new = told_of(one.shop, one.payment)
+
+    assert not await match_at_once(tenant, one.confirmed, new, NOW)
+    async with tenant.transaction() as session:
+        await settle_by_confirmation(session, told_of(till, short_code="174379", payer="2547 ***** 009"), NOW)
+    assert not await settle_at_once(tenant, one.told, one.callback, NOW)
+
+    await by_verbs(tenant, one)
+    assert not await match_at_once(tenant, one.confirmed, new, NOW)
+    assert await books(tenant, one.shop) == CREDITED
+    assert await books(tenant, till) == NOTHING
 
 
 async def test_callback_confirmation_and_their_repeats_at_the_same_moment_credit_once(

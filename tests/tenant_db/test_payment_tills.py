@@ -12,8 +12,9 @@ from core.phone import Phone
 from tenancy.sessions import Tenant
 from tenant_db.channels.machine import ChannelKind
 from tenant_db.payments.candidates import CANDIDATES_MAX
-from tests.factories.payments import books, checkout_id, confirmations, make_shop, pend, read
-from tests.factories.telling import CREDITED, PARKED, call_back, confirm, told_of
+from tests.bookkeeping import require_true_books
+from tests.factories.payments import Shop, books, checkout_id, confirmations, make_shop, pend, read
+from tests.factories.telling import CREDITED, NOTHING, PARKED, call_back, confirm, told_of
 
 
 async def test_a_tills_money_is_known_by_amount_phone_and_time(tenant: Tenant) -> None:
@@ -85,6 +86,59 @@ async def test_a_tills_ambiguous_money_waits_in_suspense_until_a_callback_names_
     assert await books(tenant, shop) == CREDITED
     (row,) = await confirmations(tenant)
     assert (row.state, row.payment_id) == ("resolved", first.id)
+
+
+STORE_NUMBER = "5100000"
+
+
+async def two_tills(tenant: Tenant) -> tuple[Shop, Shop]:
+    """Of one store number, under which M-Pesa tells of what is paid to either."""
+    codes = ("5100001", "5100002")
+    first, second = [
+        await make_shop(tenant, kind=ChannelKind.TILL, short_code=code, head_office_code=STORE_NUMBER)
+        for code in codes
+    ]
+    return first, second
+
+
+async def test_what_a_callback_credited_is_not_another_tills_money_under_a_number_of_both(
+    tenant: Tenant,
+) -> None:
+    asked, listed = await two_tills(tenant)
+    payment, item = await pend(tenant, asked)
+    await call_back(tenant, asked, item, checkout_id(payment))
+
+    again = await confirm(tenant, told_of(listed, short_code=STORE_NUMBER, payer="2547 ***** 009"))
+    by_its_own = await confirm(tenant, told_of(asked))
+
+    assert {again.payment_id, by_its_own.payment_id} == {payment.id}
+    assert [row.short_code for row in await confirmations(tenant)] == [asked.short_code]
+    assert (await books(tenant, asked), await books(tenant, listed)) == (CREDITED, NOTHING)
+
+
+async def test_money_under_a_number_of_two_tills_waits_until_a_callback_says_which(tenant: Tenant) -> None:
+    asked, listed = await two_tills(tenant)
+    payment, item = await pend(tenant, asked)
+
+    await confirm(tenant, told_of(listed, short_code=STORE_NUMBER, payer="2547 ***** 009"))
+    assert (await books(tenant, asked), await books(tenant, listed)) == (NOTHING, PARKED)
+    await call_back(tenant, asked, item, checkout_id(payment))
+
+    (row,) = await confirmations(tenant)
+    assert (row.state, row.payment_id) == ("resolved", payment.id)
+    assert (await books(tenant, asked), await books(tenant, listed)) == (CREDITED, NOTHING)
+    await require_true_books(tenant)
+
+
+async def test_money_under_a_number_of_two_tills_is_that_of_the_prompt_it_fits(tenant: Tenant) -> None:
+    asked, listed = await two_tills(tenant)
+    payment, item = await pend(tenant, asked)
+
+    await confirm(tenant, told_of(listed, short_code=STORE_NUMBER))
+    await call_back(tenant, asked, item, checkout_id(payment))
+
+    assert (await read(tenant, payment.id)).receipt == "TKX0000001"
+    assert (await books(tenant, asked), await books(tenant, listed)) == (CREDITED, NOTHING)
 
 
 async def test_a_busy_till_never_credits_the_first_payer_who_fits(tenant: Tenant) -> None:
