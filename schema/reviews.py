@@ -55,7 +55,11 @@ class DecideReviewInput:
         default=None, description="Whose balance grows: for CREDIT_STORE of money that fits no payment."
     )
     amount: MoneyInput | None = strawberry.field(
-        default=None, description="How much to refund: for REFUND; left out, all that is left."
+        default=None,
+        description=(
+            "How much to refund: for REFUND; left out, what was paid beyond the amount and still is in "
+            "suspense, or else all that is left."
+        ),
     )
 
     def to_domain(self) -> Decided:

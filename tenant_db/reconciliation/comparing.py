@@ -63,7 +63,9 @@ WITH accounts AS MATERIALIZED (
 SELECT refunds.reference, refunds.currency, refunds.refunded, refunds.transfer_id, refunds.account_id,
     coalesce(sum(sale.amount_minor), 0) AS sold
 FROM refunds
-LEFT JOIN ledger_transfers AS sale ON sale.reference = refunds.reference AND sale.kind = 'sale'
+LEFT JOIN ledger_transfers AS sale ON sale.reference = refunds.reference
+    -- What was paid beyond the amount comes to the store only to be given back.
+    AND (sale.kind = 'sale' OR sale.idempotency_key LIKE 'excess-released:%')
     AND sale.currency = refunds.currency AND sale.destination_id IN (SELECT id FROM accounts)
 GROUP BY refunds.reference, refunds.currency, refunds.refunded, refunds.transfer_id, refunds.account_id
 HAVING refunds.refunded > coalesce(sum(sale.amount_minor), 0)

@@ -15,6 +15,7 @@ from tenant_db.ledger.rules import TransferKind
 from tenant_db.payments.crediting import place_of
 from tenant_db.payments.models import Payment
 from tenant_db.refunds.errors import PaymentNotRefundable
+from tenant_db.refunds.excess import release_excess
 from tenant_db.refunds.models import Refund
 from tenant_db.refunds.taking import TakenBack, credited_account, give_back, take_back
 
@@ -24,6 +25,8 @@ NOT_DELIVERED: Final = "The provider could not deliver the refund."
 async def set_aside(session: TenantSession, payment: Payment, refund: Refund, now: datetime) -> None:
     """Hold the refund's amount, under the payment's lock: nobody else may have it meanwhile.
 
+    What was paid beyond the payment's amount comes to the store first, which gives it back.
+
     Raises:
         PaymentNotRefundable: the payment was never booked.
         LedgerRefusal: the store has not that much, or its account is closed.
@@ -31,6 +34,7 @@ async def set_aside(session: TenantSession, payment: Payment, refund: Refund, no
     source = await credited_account(session, payment)
     if source is None:
         raise PaymentNotRefundable(payment.status, "its money was never booked.")
+    await release_excess(session, payment)
     hold = NewHold(
         source_id=source,
         destination_id=await open_account(

@@ -10,6 +10,7 @@ from tenancy.sessions import TenantSession
 from tenant_db.disputes.models import Dispute
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.models import Payment
+from tenant_db.refunds.excess import excess_of
 from tenant_db.refunds.machine import COUNTED
 from tenant_db.refunds.models import Refund
 
@@ -37,7 +38,7 @@ async def lock_refund(session: TenantSession, refund_id: UUID) -> Locked:
 
 
 async def left_minor(session: TenantSession, payment: Payment) -> int:
-    """What can still be given back of a locked payment.
+    """What can still be given back of a locked payment, with what was paid beyond its amount.
 
     Refunds that are made or under way are taken off, and so is what disputes have taken and not returned.
     """
@@ -51,4 +52,9 @@ async def left_minor(session: TenantSession, payment: Payment) -> int:
     )
     gone = await session.execute(select(given.scalar_subquery(), taken.scalar_subquery()))
     refunded, disputed = gone.one()
-    return payment.due.minor - int(refunded) - int(disputed)
+    return await received_minor(session, payment) - int(refunded) - int(disputed)
+
+
+async def received_minor(session: TenantSession, payment: Payment) -> int:
+    """All that a paid payment brought, in minor units."""
+    return payment.due.minor + (await excess_of(session, payment)).minor

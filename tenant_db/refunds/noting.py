@@ -1,5 +1,6 @@
 """Writes down refunds that nobody asked for here: made at the provider, and told by it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,10 +12,12 @@ from core.ids import Kind, new_id, outside
 from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
+from tenant_db.ledger.errors import LedgerRefusal
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.machine import SUCCEEDED
 from tenant_db.payments.models import Payment
 from tenant_db.refunds.booking import take_unasked
+from tenant_db.refunds.excess import release_excess
 from tenant_db.refunds.locking import Locked, left_minor
 from tenant_db.refunds.machine import SUCCEEDED as REFUND_SUCCEEDED
 from tenant_db.refunds.machine import UNDER_WAY
@@ -72,6 +75,9 @@ async def note_refund(session: TenantSession, noted: NotedRefund, now: datetime)
 
 async def _write(session: TenantSession, payment: Payment, noted: NotedRefund, now: datetime) -> Refund:
     is_excess = noted.amount.minor > await left_minor(session, payment)
+    # A closed store leaves it in suspense, which then bears what has gone, too.
+    with suppress(LedgerRefusal):
+        await release_excess(session, payment)
     refund = _row(payment, noted, now)
     trouble = await take_unasked(session, payment, refund)
     session.add(refund)

@@ -20,7 +20,7 @@ from tenant_db.refunds.errors import (
     RefundNotOffered,
     RefundTooMuch,
 )
-from tenant_db.refunds.locking import left_minor
+from tenant_db.refunds.locking import left_minor, received_minor
 from tenant_db.refunds.machine import REQUESTED
 from tenant_db.refunds.models import Refund, RefundEvent
 from tenant_db.refunds.rules import REASON_CHARACTERS_MAX, Offer, RefundCause, RefundOrigin
@@ -108,7 +108,7 @@ async def _amount(session: TenantSession, payment: Payment, new: NewRefund, offe
         raise CurrencyMismatch(payment.currency, amount.currency)
     if amount.minor <= 0 or left < amount:
         raise RefundTooMuch(left)
-    if amount != payment.due and not offer.parts:
+    if not offer.parts and amount.minor != await received_minor(session, payment):
         raise PartialRefundNotOffered(payment.provider)
     return amount
 

@@ -7,10 +7,12 @@ from sqlalchemy import select
 
 from core.alerts import AlertKind
 from core.ids import Kind, outside
+from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
 from tenant_db.orders.paying import note_refunded
 from tenant_db.refunds.booking import bring_back, let_go, take, take_unasked
+from tenant_db.refunds.excess import share_of_order
 from tenant_db.refunds.locking import Locked, lock_refund
 from tenant_db.refunds.machine import (
     FAILED,
@@ -88,7 +90,7 @@ async def _done(
         refund.settled_at = now
         trouble = await take_unasked(session, locked.payment, refund)
         step(session, refund, SUCCEEDED, cause, late=1)
-        await note_refunded(session, locked.payment.order_id, refund.amount)
+        await _note_on_order(session, locked, 1)
         if trouble is not None:
             await _contradict(session, refund, trouble)
     elif refund.state in UNDER_WAY:
@@ -97,7 +99,7 @@ async def _done(
         refund.attention = None
         refund.settled_at = now
         step(session, refund, SUCCEEDED, cause)
-        await note_refunded(session, locked.payment.order_id, refund.amount)
+        await _note_on_order(session, locked, 1)
         await overtake(session, ReviewSubject.REFUND, refund.id, now)
 
 
@@ -114,7 +116,7 @@ async def _not_done(
     if refund.state is SUCCEEDED:
         trouble = await bring_back(session, locked.payment, refund)
         step(session, refund, REVERSED, cause, code=told.code)
-        await note_refunded(session, locked.payment.order_id, -refund.amount)
+        await _note_on_order(session, locked, -1)
     else:
         await let_go(session, refund, now)
         step(session, refund, FAILED, cause, code=told.code)
@@ -150,6 +152,12 @@ def _claimed(session: TenantSession, refund: Refund, cause: RefundCause) -> None
     """It was taken back as surely not sent; the provider says that it was sent after all."""
     if refund.state is REQUESTED:
         step(session, refund, SUBMITTING, cause)
+
+
+async def _note_on_order(session: TenantSession, locked: Locked, sign: int) -> None:
+    if locked.payment.order_id is not None:
+        share = await share_of_order(session, locked.payment, locked.refund)
+        await note_refunded(session, locked.payment.order_id, Money(sign * share.minor, share.currency))
 
 
 async def _contradict(session: TenantSession, refund: Refund, note: str) -> None:

@@ -22,6 +22,7 @@ from tenant_db.payments.machine import PENDING, SUBMITTING, SUCCEEDED, UNKNOWN
 from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.rules import Cause, ConfirmationState, FailureReason, NotPaid
 from tenant_db.payments.stepping import remark
+from tenant_db.refunds.excess import release_excess, waiting_excess
 from tenant_db.refunds.locking import lock_refund
 from tenant_db.refunds.machine import RefundStatus
 from tenant_db.refunds.requesting import NewRefund, request_refund
@@ -74,9 +75,10 @@ async def mark_not_paid(
 async def refund_payment(
     session: TenantSession, review: Review, decided: Decided, now: datetime
 ) -> Mapping[str, str]:
-    """Give the payment back, or a part of it."""
+    """Give the payment back, or a part of it; what was paid beyond its amount, where that waits."""
     payment = await _payment(session, review)
-    new = NewRefund(payment.id, decided.amount, decided.reason[:200], decided.by, RefundOrigin.REVIEW)
+    amount = decided.amount or await waiting_excess(session, payment)
+    new = NewRefund(payment.id, amount, decided.reason[:200], decided.by, RefundOrigin.REVIEW)
     refund = await request_refund(session, new, decided.offer, now)
     announce(session, SUBMIT_REFUND, queue=QUEUE, refund_id=str(refund.id))
     _seen(session, payment, decided)
@@ -86,14 +88,23 @@ async def refund_payment(
 async def credit_payment(
     session: TenantSession, review: Review, decided: Decided, _now: datetime
 ) -> Mapping[str, str]:
-    """Move a paid payment's money from suspense, where it was set aside, to its store."""
+    """Move a paid payment's money from suspense, where it or a part was set aside, to its store."""
     payment = await _payment(session, review)
     if decided.store_id not in (None, payment.store_id):
         raise DecisionNotPossible(decided.decision.value, "the payment is another store's.")
     keys = (f"sale:{payment.id}", f"sale-aside:{payment.id}")
     found = await session.scalars(select(Transfer.idempotency_key).where(Transfer.idempotency_key.in_(keys)))
-    if set(found.all()) != {keys[1]}:
+    credited = set(found.all())
+    moved_id = await release_excess(session, payment) if keys[0] in credited else None
+    if moved_id is None and credited != {keys[1]}:
         raise DecisionNotPossible(decided.decision.value, "its money is not in suspense.")
+    if moved_id is None:
+        moved_id = await _credit_aside(session, review, payment, keys[0])
+    _seen(session, payment, decided)
+    return {"transfer": outside(Kind.TRANSFER, moved_id)}
+
+
+async def _credit_aside(session: TenantSession, review: Review, payment: Payment, key: str) -> UUID:
     place = place_of(payment)
     waiting, store = await open_accounts(
         session,
@@ -107,12 +118,10 @@ async def credit_payment(
         amount=payment.due,
         kind=TransferKind.SALE,
         reference=outside(Kind.PAYMENT, payment.id),
-        idempotency_key=keys[0],
+        idempotency_key=key,
         details={"review": outside(Kind.REVIEW, review.id)},
     )
-    posted = await post(session, sale)
-    _seen(session, payment, decided)
-    return {"transfer": outside(Kind.TRANSFER, posted.id)}
+    return (await post(session, sale)).id
 
 
 async def mark_refunded(

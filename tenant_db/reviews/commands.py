@@ -32,7 +32,7 @@ class Decided:
     store_id: UUID | None = None
     """Whose balance grows, where money in suspense is credited."""
     amount: Money | None = None
-    """What is refunded; None is all that is left."""
+    """What is refunded; None is what was paid too much, or else all that is left."""
     offer: Offer = NOTHING_OFFERED
     """What the payment's provider can give back."""
 
