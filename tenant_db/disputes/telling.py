@@ -33,7 +33,7 @@ class ToldDispute:
     payment_id: UUID
     provider_reference: str
     amount: Money | None
-    """None is all of the payment."""
+    """None where it does not say; a dispute that nothing was said of is about all of the payment."""
     reason: str
     status: DisputeStatus
     evidence_due_at: datetime | None
@@ -77,7 +77,7 @@ async def _known(session: TenantSession, payment: Payment, told: ToldDispute) ->
     )
     if known is not None:
         return known
-    amount = told.amount or payment.due
+    amount = _amount(told) or payment.due
     dispute = Dispute(
         id=new_id(),
         payment_id=payment.id,
@@ -103,6 +103,8 @@ async def _follow(
 ) -> None:
     """Only forward: a message that comes late does not open what is decided."""
     order = list(DisputeStatus)
+    if order.index(told.status) >= order.index(dispute.state):
+        await _correct(session, payment, dispute, told)
     if dispute.state in ENDED:
         if told.status in ENDED and told.status is not dispute.state:
             name = dispute.provider_reference
@@ -114,6 +116,23 @@ async def _follow(
     if told.evidence_due_at is not None:
         dispute.evidence_due_at = told.evidence_due_at
     dispute.reason = told.reason or dispute.reason
+
+
+async def _correct(session: TenantSession, payment: Payment, dispute: Dispute, told: ToldDispute) -> None:
+    """Take the latest amount until the money is gone: Paystack says only at the end how much it takes."""
+    amount = _amount(told)
+    if amount in (None, dispute.amount):
+        return
+    if amount is not None and dispute.withdrawal_id is None and amount.currency is dispute.currency:
+        dispute.amount_minor = amount.minor
+        return
+    note = f"Dispute {dispute.provider_reference} was about {dispute.amount}, and is now about {amount}."
+    await _puzzle(session, payment, note)
+
+
+def _amount(told: ToldDispute) -> Money | None:
+    """A dispute about nothing is one that is settled for nothing: it says no amount."""
+    return told.amount if told.amount is not None and told.amount.minor > 0 else None
 
 
 async def _book(session: TenantSession, payment: Payment, dispute: Dispute) -> None:
@@ -175,6 +194,7 @@ async def _puzzle(session: TenantSession, payment: Payment, note: str) -> None:
 def _facts(dispute: Dispute) -> tuple[object, ...]:
     return (
         dispute.status,
+        dispute.amount_minor,
         dispute.reason,
         dispute.evidence_due_at,
         dispute.is_withdrawal_told,

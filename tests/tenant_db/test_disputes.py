@@ -129,6 +129,37 @@ async def test_a_decision_that_contradicts_another_asks_a_person(tenant: Tenant,
     assert "dispute_lost" in await alerts(tenant)
 
 
+@pytest.mark.parametrize("first", [None, kes(100_000)], ids=["unsaid", "all"])
+async def test_what_is_taken_is_what_was_told_last_and_a_later_difference_asks_a_person(
+    tenant: Tenant, shop: Shop, first: Money | None
+) -> None:
+    payment = await make_paid(tenant, shop)
+    opened = await tell(tenant, payment, OPENED, amount=first)
+    in_review = await tell(tenant, payment, (S.UNDER_REVIEW, None), amount=kes(4_000))
+    # Told late, and by now only history.
+    await tell(tenant, payment, OPENED, amount=kes(100_000))
+
+    lost = await tell(tenant, payment, LOST)
+    await tell(tenant, payment, OPENED, amount=kes(100_000))
+
+    assert (opened.amount, lost.amount) == (kes(100_000), kes(4_000))
+    assert in_review.version == 2
+    assert await store_money(tenant, shop) == (96_000, 0)
+    async with tenant.reading() as session:
+        assert list(await session.scalars(select(Review))) == []
+    await tell(tenant, payment, LOST, amount=kes(5_000))
+    async with tenant.reading() as session:
+        (review,) = await session.scalars(select(Review))
+    assert (review.cause, await store_money(tenant, shop)) == ("dispute", (96_000, 0))
+
+
+async def test_a_dispute_settled_for_nothing_keeps_its_amount(tenant: Tenant, shop: Shop) -> None:
+    payment = await make_paid(tenant, shop)
+    await tell(tenant, payment, OPENED, amount=kes(4_000))
+
+    assert (await tell(tenant, payment, WON, amount=kes(0))).amount == kes(4_000)
+
+
 async def test_a_dispute_in_another_currency_leaves_the_books_alone(tenant: Tenant, shop: Shop) -> None:
     payment = await make_paid(tenant, shop)
 
