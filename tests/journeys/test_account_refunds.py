@@ -1,6 +1,7 @@
 """Refunds and disputes at Stripe, Paystack and Flutterwave: every outcome of their sheets, in the books."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,10 @@ import pytest
 import redis.asyncio
 from sqlalchemy import select
 
-from core.ids import Kind, outside
+from core.ids import Kind, inside, outside
+from integrations.errors import FailureReason, ProviderRejected
+from integrations.protocol import Adapter, RefundAnswer, RefundRequest
+from jobs.providers import Route
 from tenancy.outbox import announce
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenant_db.alerts.models import Alert
@@ -19,11 +23,13 @@ from tenant_db.disputes.models import Dispute
 from tenant_db.payments.models import Payment
 from tenant_db.refunds.models import Refund
 from tenant_db.refunds.requesting import NewRefund, request_refund
+from tenant_db.refunds.rules import Done
 from tests.factories.collecting import Stand, collect, hear, open_stand, takings
 from tests.factories.journeys import Journey, running_journey
 from tests.factories.ledger import require_sound_books
 from tests.factories.refunds import ANY, kes
 from tests.factories.refunds import read as read_refund
+from tests.factories.refunds import tell as tell_refund
 
 PART: Final = 1_000
 SOON: Final = timedelta(minutes=3)
@@ -162,6 +168,37 @@ async def test_a_refund_sent_late_is_sent_again_only_when_it_can_not_be_on_its_w
     await journey.run(tenant, within=timedelta(hours=1))
     assert (await read_refund(tenant, refund_id)).status in ("pending", "succeeded")
     assert len((await journey.sandbox.book_of(provider))["refunded"]) == 1
+
+
+class Refusing(Adapter):
+    """A provider that refuses a refund while something else happens."""
+
+    def __init__(self, meanwhile: Callable[[UUID], Awaitable[object]]) -> None:
+        self.meanwhile = meanwhile
+
+    async def refund_payment(self, refund: RefundRequest) -> RefundAnswer:
+        await self.meanwhile(inside(Kind.REFUND, refund.refund_id))
+        raise ProviderRejected("invalid_amount", "Nothing is left.", FailureReason.DECLINED)
+
+
+async def test_a_refused_call_does_not_bring_back_what_an_earlier_one_gave(
+    journey: Journey, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = await open_stand(journey, tenant, "paystack")
+    payment = await paid(journey, tenant, stand)
+    before = await takings(tenant, stand)
+    route = await journey.providers.route(tenant, stand.account_id, "submit_refund")
+    refusing = Refusing(lambda id_: tell_refund(tenant, id_, Done("7", kes(PART))))
+
+    async def to_refusing(*_: object) -> Route:
+        return replace(route, adapter=refusing)
+
+    monkeypatch.setattr(journey.providers, "route", to_refusing)
+
+    refund_id = await give_back(journey, tenant, stand, payment)
+
+    assert (await read_refund(tenant, refund_id)).status == "succeeded"
+    assert before.store - (await takings(tenant, stand)).store == PART
 
 
 async def test_a_refund_made_in_the_dashboard_is_written_down_once(journey: Journey, tenant: Tenant) -> None:
