@@ -42,11 +42,12 @@ class Payers:
         request.is_released = True
         self._book.save(request)
         task = self._tasks.get(request.id)
-        if task is None and not request.told:
-            task = self._start(request, self._tell(request))
         if task is not None:
             self._hurries[request.id].set()
             await task
+        if not request.told:
+            # It had ended without a word, or did so right before it heard of its release.
+            await self._start(request, self._tell(request))
 
     async def pay_by_hand(self, payment: ManualPayment, masking: str) -> None:
         """Pay without a prompt, and tell of it."""

@@ -89,15 +89,13 @@ async def test_a_message_of_another_amount_is_put_before_a_person_and_credits_no
     stand = await open_stand(journey, tenant, "stripe")
 
     sent = await collect(journey, tenant, stand, "tampered_amount")
-    await journey.run(tenant)
+    await hear(journey, tenant, stand)
 
     told = await read(tenant, sent.id)
-    if told.status == "succeeded":
-        # The ladder came first.
-        assert not told.needs_review
-    else:
-        assert (told.status, told.needs_review) == ("pending", True)
-        assert (await takings(tenant, stand)).store == 0
+    assert told.needs_review
+    # Where the ladder came first it is paid: by what the provider has, not by what was told.
+    assert told.status in {"pending", "succeeded"}
+    assert (await takings(tenant, stand)).holding <= (sent.amount_minor if told.status == "succeeded" else 0)
 
 
 @pytest.mark.parametrize("provider", ["paystack", "flutterwave"])
@@ -198,7 +196,9 @@ async def test_whoever_was_named_is_not_passed_over(journey: Journey, tenant: Te
 
     sent = await collect(journey, tenant, first, "busy")
 
-    assert (sent.status, sent.provider, sent.attempt) == ("created", "stripe", 1)
+    assert (sent.provider, sent.attempt, sent.tried_account_ids) == ("stripe", 1, [])
+    assert (await steps(tenant, sent))[:2] == ["submitting", "created"]
+    assert (await journey.sandbox.book_of("paystack"))["paid"] == []
 
 
 async def test_the_books_of_an_account_agree_with_its_payments(journey: Journey, tenant: Tenant) -> None:

@@ -78,3 +78,7 @@ def _grant() -> None:
     op.execute("GRANT SELECT, INSERT, UPDATE ON orders TO hazina_tenant")
     # What was ordered is never rewritten.
     op.execute("GRANT SELECT, INSERT ON order_items TO hazina_tenant")
+    op.execute(
+        "CREATE TRIGGER never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON order_items"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )

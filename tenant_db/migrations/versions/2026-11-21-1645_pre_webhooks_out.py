@@ -93,3 +93,7 @@ def _attempts() -> None:
     )
     op.execute("CREATE INDEX ix_webhook_attempts_delivery ON webhook_attempts (delivery_id, id)")
     op.execute("GRANT SELECT, INSERT ON webhook_attempts TO hazina_tenant")
+    op.execute(
+        "CREATE TRIGGER never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON webhook_attempts"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )

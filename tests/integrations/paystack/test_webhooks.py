@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.clock import utc_now
@@ -235,6 +235,7 @@ EVENTS = st.sampled_from(
 NAMES = st.sampled_from([*CHARGE, *REFUND, *DISPUTE])
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(EVENTS, st.dictionaries(NAMES, JSON))
 def test_nothing_that_is_sent_does_more_than_be_refused(event: str, data: dict[str, Any]) -> None:
     body = body_of(event, data)
