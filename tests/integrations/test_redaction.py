@@ -81,7 +81,7 @@ def test_what_is_kept_can_be_stored(value: dict[str, Json]) -> None:
 
 
 def test_payers_of_other_countries_and_their_names_are_masked() -> None:
-    told = {
+    told: Json = {
         "phone_number": "233241234567",
         "fullname": "Ama B",
         "customer": {"name": "Ama", "phonenumber": 256700000001, "id": 7},
