@@ -9,15 +9,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import select
 
 from core.clock import Clock
 from core.periods import Period
 from jobs.cron import Periodic
 from jobs.run import UNREACHABLE
 from owner_db.metrics.recording import DayCalls, DayFigures, keep_figures
-from owner_db.tenants.models import Tenant as TenantRow
-from tenancy.engines import SETTLING, Tenants
+from owner_db.tenants.walking import settling_tenants
+from tenancy.engines import Tenants
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenant_db.metrics.measuring import Wanted, call_figures, payment_figures
 from tenant_db.metrics.rules import Dimension
@@ -25,7 +24,6 @@ from tenant_db.metrics.rules import Dimension
 COLLECT_EVERY_S: Final = 900.0
 DAYS_AGAIN: Final = 8
 """Days that are counted again each time: payments are followed for so long."""
-BATCH: Final = 200
 AT_ONCE: Final = 4
 _ZONE: Final = ZoneInfo("UTC")
 
@@ -47,10 +45,8 @@ class Figures:
 
     async def collect(self) -> None:
         """Count the last days of every tenant again."""
-        last = UUID(int=0)
-        while batch := await self._tenants_after(last):
+        async for batch in settling_tenants(self._owner):
             await asyncio.gather(*(self.collect_of(id_) for id_ in batch))
-            last = batch[-1]
 
     async def collect_of(self, tenant_id: UUID) -> None:
         """Count the last days of one tenant again; one that can't be reached comes in the next round."""
@@ -90,16 +86,6 @@ class Figures:
         ]
         async with self._owner.transaction() as session:
             await keep_figures(session, tenant.id, days, payments, told)
-
-    async def _tenants_after(self, last: UUID) -> Sequence[UUID]:
-        async with self._owner.reading() as session:
-            found = await session.scalars(
-                select(TenantRow.id)
-                .where(TenantRow.id > last, TenantRow.status.in_(SETTLING))
-                .order_by(TenantRow.id)
-                .limit(BATCH)
-            )
-            return found.all()
 
 
 def _begins(day: date) -> datetime:

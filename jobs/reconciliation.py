@@ -7,15 +7,14 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 
 from core.clock import Clock
 from jobs.cron import Periodic
 from jobs.payment_sweep import SWEEP
 from jobs.run import UNREACHABLE
 from jobs.work import Dead, Done, Handler, Result, Work
-from owner_db.tenants.models import Tenant as TenantRow
-from tenancy.engines import SETTLING, Tenants
+from owner_db.tenants.walking import settling_tenants
+from tenancy.engines import Tenants
 from tenancy.outbox import announce
 from tenancy.sessions import OwnerDatabase
 from tenant_db.reconciliation.asking import ask_for_night
@@ -33,7 +32,6 @@ CATCH_UP_S: Final = 3 * 3_600
 LOOK_EVERY_S: Final = 600.0
 STORES_SPREAD_S: Final = 600
 """Over which the stores of one tenant are spread."""
-BATCH: Final = 200
 AT_ONCE: Final = 4
 
 log = structlog.get_logger()
@@ -82,21 +80,9 @@ class Nights:
             self._night, self._asked = night, set()
         if elapsed_s > NIGHT_S + CATCH_UP_S:
             return
-        last = UUID(int=0)
-        while batch := await self._tenants_after(last):
+        async for batch in settling_tenants(self._owner):
             due = [id_ for id_ in batch if id_ not in self._asked and moment_s(id_) <= elapsed_s]
             await asyncio.gather(*(self._ask(id_, night) for id_ in due))
-            last = batch[-1]
-
-    async def _tenants_after(self, last: UUID) -> Sequence[UUID]:
-        async with self._owner.reading() as session:
-            found = await session.scalars(
-                select(TenantRow.id)
-                .where(TenantRow.id > last, TenantRow.status.in_(SETTLING))
-                .order_by(TenantRow.id)
-                .limit(BATCH)
-            )
-            return found.all()
 
     async def _ask(self, tenant_id: UUID, night: date) -> None:
         async with self._slots:

@@ -14,8 +14,8 @@ from core.clock import Clock
 from jobs.cron import Periodic
 from jobs.run import UNREACHABLE
 from owner_db.tenants.models import DirtyTenant
-from owner_db.tenants.models import Tenant as TenantRow
-from tenancy.engines import SETTLING, Tenants
+from owner_db.tenants.walking import settling_tenants
+from tenancy.engines import Tenants
 from tenancy.outbox import all_due
 from tenancy.sessions import OwnerDatabase, Tenant, TenantSession
 from tenancy.signals import DUE_PREFIX, OWNER_MEMBER, SEALING
@@ -30,7 +30,6 @@ DIRTY_READ_MAX: Final = 5_000
 MARK_LIFE_S: Final = 150.0
 """A process marks a tenant for a minute; longer than that and its longest transaction, the mark may go."""
 ALL_EVERY_S: Final = 3_600.0
-BATCH: Final = 200
 AT_ONCE: Final = 4
 """Connections that sweeps may hold."""
 
@@ -91,10 +90,8 @@ class Sweeper:
     async def sweep_all(self) -> None:
         """Visit every outbox there is."""
         await self._visit(self._owner, OWNER_MEMBER)
-        last = UUID(int=0)
-        while batch := await self._tenants_after(last):
+        async for batch in settling_tenants(self._owner):
             await asyncio.gather(*(self._visit_tenant(tenant_id) for tenant_id in batch))
-            last = batch[-1]
 
     async def _marks(self) -> dict[UUID, datetime]:
         async with self._owner.reading() as session:
@@ -104,16 +101,6 @@ class Sweeper:
                 .limit(DIRTY_READ_MAX)
             )
             return dict(found.all())
-
-    async def _tenants_after(self, last: UUID) -> Sequence[UUID]:
-        async with self._owner.reading() as session:
-            found = await session.scalars(
-                select(TenantRow.id)
-                .where(TenantRow.id > last, TenantRow.status.in_(SETTLING))
-                .order_by(TenantRow.id)
-                .limit(BATCH)
-            )
-            return found.all()
 
     async def _visit_tenant(self, id: UUID) -> bool:
         """Says whether the tenant's outbox could be read."""
