@@ -1,5 +1,6 @@
 """UUIDv7 inside, TypeIDs outside."""
 
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -58,11 +59,18 @@ _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHA
 """Each ten bits as two digits of Crockford's base 32."""
 _PREFIXES: Final = {kind: f"{kind.value}_" for kind in Kind}
 _SHIFTS: Final = tuple(range(120, -1, -10))
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> UUID:
     """Make a UUIDv7: unique, and in order of time."""
     return uuid7()
+
+
+def lowest_id(at: datetime) -> UUID:
+    """Above no id that is made at this instant or later: a key then tells the time of its row."""
+    milliseconds = (at - _EPOCH) // timedelta(milliseconds=1)
+    return UUID(int=max(0, milliseconds) << 80)
 
 
 def outside(kind: Kind, id: UUID) -> str:

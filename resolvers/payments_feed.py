@@ -3,12 +3,14 @@
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from core.errors import NotFound
 from core.pages import PageRequest
-from resolvers.payments import PaymentFilter, PaymentView, payment, payments, payments_named
+from resolvers.payments import PaymentFilter, PaymentView, payment, payments
+from resolvers.payments_missed import missed_payments
 from resolvers.stores import store_exists
 from tenancy.context import TenantContext
 from tenancy.feed import RESYNC
@@ -17,8 +19,6 @@ from tenancy.sessions import Notice
 
 RECENT_MAX: Final = 20
 """Payments that a stream of many payments begins with."""
-MISSED_MAX: Final = 100
-"""The newest payments that a stream looks through where it may have missed some, beside those it showed."""
 SHOWN_MAX: Final = 128
 """Payments whose versions a stream of many remembers, so that none is told twice."""
 
@@ -47,48 +47,68 @@ async def payment_updates(context: TenantContext, id: UUID) -> AsyncGenerator[Pa
                 yield shown
 
 
-async def payments_updates(context: TenantContext) -> AsyncGenerator[PaymentView, None]:
-    """The newest payments, then every payment that changes. Needs payments:read."""
+async def payments_updates(
+    context: TenantContext, since: datetime | None = None
+) -> AsyncGenerator[PaymentView, None]:
+    """The newest payments, those that changed since then, then every payment that changes.
+
+    What the feed did not tell, since Redis was away, is read and told. Needs payments:read.
+
+    Raises:
+        FeedInterrupted: too much has changed since then, or while the feed was away.
+    """
     context.require(Scope.PAYMENTS_READ)
-    async with aclosing(_updates(context, PaymentFilter())) as views:
+    async with aclosing(_updates(context, PaymentFilter(), since)) as views:
         async for view in views:
             yield view
 
 
-async def store_payments_updates(context: TenantContext, store_id: UUID) -> AsyncGenerator[PaymentView, None]:
-    """The newest payments of one store, then every payment of it that changes. Needs payments:read.
+async def store_payments_updates(
+    context: TenantContext, store_id: UUID, since: datetime | None = None
+) -> AsyncGenerator[PaymentView, None]:
+    """As `payments_updates`, of one store. Needs payments:read.
 
     Raises:
         NotFound: this business has no such store.
+        FeedInterrupted: too much has changed since then, or while the feed was away.
     """
     context.require(Scope.PAYMENTS_READ)
     if not await store_exists(context, store_id):
         raise NotFound("store")
-    async with aclosing(_updates(context, PaymentFilter(store_id=store_id))) as views:
+    async with aclosing(_updates(context, PaymentFilter(store_id=store_id), since)) as views:
         async for view in views:
             yield view
 
 
-async def _updates(context: TenantContext, only: PaymentFilter) -> AsyncGenerator[PaymentView, None]:
+async def _updates(
+    context: TenantContext, only: PaymentFilter, since: datetime | None
+) -> AsyncGenerator[PaymentView, None]:
     """Each version at most once, and none after a newer one, of the latest SHOWN_MAX payments."""
     shown = _Shown()
-    # Subscribed before they are read: what changes in between is told, not lost.
-    async with context.services.feed.subscribe(context.tenant.id, {"payments"}) as notices:
-        found = await _newest(context, only, RECENT_MAX)
-        while True:
+    async with aclosing(_found(context, only, since)) as pages:
+        async for found in pages:
             for view in found:
                 if shown.is_news(view):
                     yield view
+
+
+async def _found(
+    context: TenantContext, only: PaymentFilter, since: datetime | None
+) -> AsyncGenerator[list[PaymentView], None]:
+    # Subscribed before they are read: what changes in between is told, not lost.
+    async with context.services.feed.subscribe(context.tenant.id, {"payments"}) as notices:
+        yield await _newest(context, only, RECENT_MAX)
+        while True:
+            if since is not None:
+                async with aclosing(missed_payments(context, only, since)) as pages:
+                    async for missed in pages:
+                        yield missed
             notice = await anext(notices, None)
             if notice is None:
                 return
-            if notice.topic == RESYNC.topic:
-                found = [
-                    *await payments_named(context, shown.ids()),
-                    *await _newest(context, only, MISSED_MAX),
-                ]
-            else:
-                found = await _told(context, only, notice)
+            since = notices.missed_since if notice.topic == RESYNC.topic else None
+            if since is None:
+                yield await _told(context, only, notice)
 
 
 class _Shown:
@@ -96,9 +116,6 @@ class _Shown:
 
     def __init__(self) -> None:
         self._versions: OrderedDict[UUID, int] = OrderedDict()
-
-    def ids(self) -> list[UUID]:
-        return list(self._versions)
 
     def is_news(self, view: PaymentView) -> bool:
         if self._versions.get(view.id, 0) >= view.version:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, cast
+from typing import Annotated, Final, cast
 from uuid import UUID
 
 import strawberry
@@ -29,6 +29,21 @@ from tenant_db.payments.models import shown_action
 from tenant_db.refunds.rules import RefundState
 
 NAMES_KEPT_MAX: Final = 4_096
+
+Since = Annotated[
+    datetime | None,
+    strawberry.argument(
+        description="For who was here before: the payments that changed since then come too, whatever their "
+        "age. Give a moment at which you were surely connected."
+    ),
+]
+"""Of a stream of many payments."""
+INTERRUPTION: Final = (
+    "What changed while our own feed was away is made up for; where that is more than 20,000 steps, or where "
+    "`since` is too long ago, the stream ends with the error FEED_INTERRUPTED: read the list, and subscribe "
+    "again without `since`."
+)
+"""Of the same: what its description says last."""
 
 api_enum(
     CaptureMode,

@@ -39,7 +39,7 @@ from schema.payment_refusals import (
     TextNotUsableError,
     WrongCurrencyError,
 )
-from schema.payment_types import Payment
+from schema.payment_types import INTERRUPTION, Payment, Since
 from schema.scalars import MoneyInput
 from tenancy.context import TenantContext
 from tenant_db.payments.initiating import NewPayment
@@ -240,10 +240,12 @@ class PaymentSubscriptions:
 
     @strawberry.subscription(
         description="The newest 20 payments, oldest first, then every payment that changes. Needs "
-        "payments:read. A version may come twice: keep the highest of each payment."
+        "payments:read. A version may come twice: keep the highest of each payment. " + INTERRUPTION
     )
-    async def payments_updated(self, info: Info[TenantContext, None]) -> AsyncGenerator[Payment, None]:
-        views = payments_feed.payments_updates(info.context)
+    async def payments_updated(
+        self, info: Info[TenantContext, None], since: Since = None
+    ) -> AsyncGenerator[Payment, None]:
+        views = payments_feed.payments_updates(info.context, since)
         async with aclosing(views):
             async for view in views:
                 yield Payment.of(view)

@@ -8,6 +8,7 @@ DomainError
 ├── WrongTenant            header or subdomain names another business than the token
 ├── TransactionInterrupted the database undid it for a reason that passes
 ├── RateLimited            too much in too short a time
+├── FeedInterrupted        a stream missed more than it can make up for
 └── TenantNotServed
     ├── TenantUnknown
     ├── TenantSuspended
@@ -73,6 +74,17 @@ class RateLimited(DomainError):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"Too many requests. Try again in {retry_after_s} s.")
         self.retry_after_s = retry_after_s
+
+
+class FeedInterrupted(DomainError):
+    """Too much has changed for this stream to tell: read the list, and subscribe again without `since`."""
+
+    code = "FEED_INTERRUPTED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too much has changed meanwhile. Read the list, and subscribe again without `since`."
+        )
 
 
 class TransactionInterrupted(DomainError):

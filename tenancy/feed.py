@@ -7,6 +7,7 @@ RESYNC. A stream that is not read holds a bounded number of notices and no datab
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from core.clock import utc_now
 from tenancy.errors import TenantUnavailable
 from tenancy.sessions import Notice
 from tenancy.subscriptions import Subscriptions
@@ -41,11 +43,13 @@ def message_of(notice: Notice) -> bytes:
 class Stream:
     """The notices of one subscriber, the latest of each topic and id."""
 
-    __slots__ = ("_is_over", "_reader", "_waiting", "topics")
+    __slots__ = ("_is_over", "_reader", "_waiting", "missed_since", "topics")
 
     def __init__(self, topics: Collection[str]) -> None:
         self.topics = frozenset(topics)
-        self._waiting: dict[tuple[str, object], Notice] = {}
+        self._waiting: dict[tuple[str, object], tuple[Notice, datetime]] = {}
+        self.missed_since: datetime | None = None
+        """From when on something may have been missed: set by each RESYNC that is read."""
         # One reader, and thousands of streams: an asyncio.Event would be the largest part of each.
         self._reader: asyncio.Future[None] | None = None
         self._is_over = False
@@ -62,7 +66,10 @@ class Stream:
                 await self._reader
             finally:
                 self._reader = None
-        return self._waiting.pop(next(iter(self._waiting)))
+        notice, since = self._waiting.pop(next(iter(self._waiting)))
+        if notice is RESYNC:
+            self.missed_since = since
+        return notice
 
     def offer(self, notice: Notice) -> None:
         """Keep a notice of ours until it is read, in place of an older one of the same thing.
@@ -77,16 +84,21 @@ class Stream:
             return
         # One that comes again goes to the end: a busy thing must not hide the others.
         earlier = self._waiting.pop(key, None)
-        told = notice if earlier is None else _together(earlier, notice)
+        told = notice if earlier is None else _together(earlier[0], notice)
         if any(isinstance(listed, list) and len(listed) > WAITING_MAX for listed in told.payload.values()):
             self.resync()
             return
-        self._waiting[key] = told
+        self._waiting[key] = (told, utc_now())
         self._wake()
 
-    def resync(self) -> None:
-        """Forget what waits; the reader is to look at everything again."""
-        self._waiting = {(RESYNC.topic, None): RESYNC}
+    def resync(self, since: datetime | None = None) -> None:
+        """Forget what waits; the reader is to look at everything again that changed since then.
+
+        Without a time, nothing was missed but what waits.
+        """
+        since = utc_now() if since is None else since
+        earliest = min((offered for _, offered in self._waiting.values()), default=since)
+        self._waiting = {(RESYNC.topic, None): (RESYNC, min(since, earliest))}
         self._wake()
 
     def end(self) -> None:
@@ -205,4 +217,4 @@ class Feed:
     def _resync(self) -> None:
         for room in self._rooms.values():
             for stream in room.streams():
-                stream.resync()
+                stream.resync(self._subscriptions.heard_at)

@@ -11,6 +11,8 @@ import structlog
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from core.clock import utc_now
+
 HEARTBEAT_S: Final = 15.0
 """A silent connection is asked for a sign of life; a second silence ends it."""
 BACKOFF_FIRST_S: Final = 0.05
@@ -62,6 +64,8 @@ class Subscriptions:
         self._pubsub: _OneConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._has_gap = False
+        self.heard_at = utc_now()
+        """Up to then nothing was missed; after a loss it stands still until `on_gap` has been called."""
 
     async def add(self, channel: str) -> None:
         """Subscribe; returns when Redis has acknowledged it, however long Redis is away."""
@@ -69,6 +73,7 @@ class Subscriptions:
         if acknowledged is None:
             acknowledged = self._wanted[channel] = asyncio.Event()
             if self._reader is None:
+                self.heard_at = utc_now()
                 self._reader = asyncio.create_task(self._read())
             await self._send_subscribe([channel])
         await acknowledged.wait()
@@ -113,6 +118,7 @@ class Subscriptions:
             await self._send_subscribe(list(self._wanted))
         else:
             self._has_gap = False
+            self.heard_at = utc_now()
 
     async def _send_subscribe(self, channels: list[str]) -> None:
         if self._pubsub is not None:
@@ -138,6 +144,8 @@ class Subscriptions:
                 await pubsub.ping()
                 continue
             is_silent = False
+            if not self._has_gap:
+                self.heard_at = utc_now()
             if message["type"] == "message":
                 self._on_message(message["channel"].decode(), message["data"])
             elif message["type"] == "subscribe":
@@ -151,5 +159,6 @@ class Subscriptions:
         if channel in self._wanted:
             self._wanted[channel].set()
         if self._has_gap and not self._unacknowledged:
-            self._has_gap = False
             self._on_gap()
+            self._has_gap = False
+            self.heard_at = utc_now()

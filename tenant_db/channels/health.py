@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from core.errors import NotFound
+from core.ids import lowest_id
 from tenancy.sessions import TenantSession
 from tenant_db.channels.models import Channel
 from tenant_db.payments.rules import FailureReason
@@ -118,7 +119,7 @@ async def _window(
         "channel": channel_id,
         "source": f"mpesa:{channel_id}",
         "since": since,
-        "first": first_id_of(since),
+        "first": lowest_id(since),
         "own": [reason.value for reason in OWN_FAILURES],
     }
     found: dict[str, Any] = {}
@@ -129,11 +130,6 @@ async def _window(
     for name in ("latency_p50_ms", "latency_p95_ms"):
         found[name] = None if found[name] is None else round(found[name])
     return HealthWindow(**found), seen
-
-
-def first_id_of(at: datetime) -> UUID:
-    """The least UUIDv7 of an instant: rows are found by their own key, without an index of times."""
-    return UUID(int=(int(at.timestamp() * 1_000) << 80) | (7 << 76) | (2 << 62))
 
 
 _PAYMENTS: Final = text(

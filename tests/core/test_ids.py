@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -6,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typeid import TypeID
 
+from core.clock import utc_now
 from core.errors import InvalidInput
-from core.ids import Kind, inside, new_id, outside, parse
+from core.ids import Kind, inside, lowest_id, new_id, outside, parse
 
 
 @given(st.uuids(), st.sampled_from(Kind))
@@ -43,3 +45,12 @@ def test_new_ids_are_uuid_7_and_in_order() -> None:
 
     assert ids == sorted(ids)
     assert {id_.version for id_ in ids} == {7}
+
+
+def test_an_id_of_a_moment_is_below_those_made_from_then_on_and_above_earlier_ones() -> None:
+    earlier = new_id()
+    between = utc_now() + timedelta(milliseconds=5)
+
+    assert lowest_id(utc_now()) <= new_id()
+    assert earlier < lowest_id(between)
+    assert lowest_id(datetime.min.replace(tzinfo=UTC)).int == 0

@@ -114,6 +114,10 @@ OF_PATHS: Final = {
     "query.paymentMetrics.before": (utc_now() + timedelta(days=1)).isoformat(),
     "query.providerCallMetrics.since": (utc_now() - timedelta(days=1)).isoformat(),
     "query.providerCallMetrics.before": (utc_now() + timedelta(days=1)).isoformat(),
+    **{
+        f"subscription.{name}.since": (utc_now() - timedelta(days=1)).isoformat()
+        for name in ("paymentsUpdated", "storePayments")
+    },
     "query.transfers.filter.reference": "pay_1",
     # With all that accounts and transfers lead to, a hundred of them cost too much.
     "query.transfers.first": 20,

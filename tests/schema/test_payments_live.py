@@ -1,13 +1,14 @@
 """Payments of one store as they change, and what a stream of many makes up for after a gap."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import redis.asyncio
 
+from core.clock import utc_now
 from core.ids import Kind, new_id, outside
-from resolvers import payments, payments_feed
-from resolvers.payments_feed import RECENT_MAX
+from resolvers import payments, payments_feed, payments_missed
 from tenancy.context import Services, TenantContext
 from tenancy.feed import Feed
 from tenancy.roles import Role
@@ -16,6 +17,9 @@ from tests.factories.callers import ask, caller, next_data, watching
 from tests.factories.payments import Shop, initiate, make_shop
 
 WATCH = "subscription ($id: ID!) { storePayments(storeId: $id) { id status version } }"
+WATCH_SINCE = """subscription ($id: ID!, $since: DateTime) {
+  storePayments(storeId: $id, since: $since) { id status version }
+}"""
 WATCH_ALL = "subscription { paymentsUpdated { id status version } }"
 CANCEL = "mutation ($id: ID!) { cancelPayment(input: {id: $id}) { __typename } }"
 
@@ -90,32 +94,71 @@ async def test_nobody_watches_a_store_of_another_business(
         assert outcome.body["errors"][0]["extensions"]["code"] == "NOT_FOUND"
 
 
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams begin with two payments, look two steps at a time, and no further back than they must."""
+    monkeypatch.setattr(payments_feed, "RECENT_MAX", 2)
+    monkeypatch.setattr(payments_missed, "STEPS_PER_LOOK", 2)
+    monkeypatch.setattr(payments_missed, "OVERLAP", timedelta())
+
+
+@pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("text", [WATCH, WATCH_ALL])
-async def test_after_a_gap_all_that_changed_is_told_and_nothing_twice(
+async def test_after_a_gap_all_that_changed_is_told_however_old_and_nothing_twice(
     services: Services, tenant: Tenant, text: str
 ) -> None:
     owner, serving = await of(services, tenant)
     shop = await make_shop(tenant)
-    oldest = await initiate(serving, shop)
-    for _ in range(RECENT_MAX - 1):
-        await initiate(serving, shop)
+    old, _, _, _ = [await initiate(serving, shop) for _ in range(4)]
 
     async with watching(owner, text, **({"id": store_id(shop)} if text is WATCH else {})) as events:
-        for _ in range(RECENT_MAX):
+        for _ in range(2):
             await next_data(events)
         # Committed without notices: this business's own fixture tells nobody.
         silent = TenantContext(services, owner.request, owner.principal, tenant)
-        missed = {(await initiate(tenant, shop)).id for _ in range(RECENT_MAX + 2)}
-        await ask(silent, CANCEL, id=outside(Kind.PAYMENT, oldest.id))
+        missed = [await initiate(tenant, shop) for _ in range(4)]
+        await ask(silent, CANCEL, id=outside(Kind.PAYMENT, old.id))
         services.feed._resync()  # noqa: SLF001 - what the feed does after it lost its connection
         told = [(await next_data(events)).popitem()[1] for _ in range(len(missed) + 1)]
         services.feed._resync()  # noqa: SLF001 - a second gap, in which nothing happened
-        await ask(owner, CANCEL, id=told[-1]["id"])
+        await ask(owner, CANCEL, id=told[0]["id"])
         last = (await next_data(events)).popitem()[1]
 
-    expected = {(outside(Kind.PAYMENT, id_), 1) for id_ in missed} | {(outside(Kind.PAYMENT, oldest.id), 2)}
-    assert {(payment["id"], payment["version"]) for payment in told} == expected
-    assert (last["id"], last["version"]) == (told[-1]["id"], 2)
+    seen = [(payment["id"], payment["version"]) for payment in told]
+    assert seen == [
+        *[(outside(Kind.PAYMENT, payment.id), 1) for payment in missed],
+        (outside(Kind.PAYMENT, old.id), 2),
+    ]
+    assert (last["id"], last["version"]) == (told[0]["id"], 2)
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_who_comes_back_is_told_what_changed_or_that_it_is_too_much(
+    services: Services, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, serving = await of(services, tenant)
+    shop, other = await make_shop(tenant), await make_shop(tenant, short_code="600999")
+    old, *_ = [await initiate(serving, shop) for _ in range(4)]
+    left_at = utc_now()
+    foreign = await initiate(serving, other)
+    for payment in (old, foreign):
+        await ask(owner, CANCEL, id=outside(Kind.PAYMENT, payment.id))
+    again = {"id": store_id(shop), "since": left_at.isoformat()}
+
+    async with watching(owner, WATCH_SINCE, **again) as events:
+        told = [(await next_data(events))["storePayments"] for _ in range(3)]
+        monkeypatch.setattr(payments_missed, "STEPS_MAX", 2)
+        services.feed._resync()  # noqa: SLF001 - what the feed does after it lost its connection
+        later = await initiate(serving, shop)
+        told.append((await next_data(events))["storePayments"])
+    async with watching(owner, WATCH_SINCE, **again) as events:
+        refused = [outcome async for outcome in events][-1]
+
+    assert [(payment["id"], payment["status"]) for payment in told[2:]] == [
+        (outside(Kind.PAYMENT, old.id), "CANCELLED"),
+        (outside(Kind.PAYMENT, later.id), "CREATED"),
+    ]
+    assert refused.body["errors"][0]["extensions"]["code"] == "FEED_INTERRUPTED"
 
 
 async def test_what_one_server_commits_is_told_by_another(

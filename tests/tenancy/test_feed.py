@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import redis.asyncio
 
 import tenancy.feed
+from core.clock import utc_now
 from core.ids import new_id
 from tenancy.errors import TenantUnavailable
 from tenancy.feed import RESYNC, WAITING_MAX, Feed, Stream, channel_of
@@ -91,6 +93,25 @@ async def test_a_stream_that_nobody_reads_keeps_one_resync() -> None:
     assert [notice async for notice in stream] == [RESYNC]
 
 
+async def test_a_resync_says_from_when_on_something_may_be_missed() -> None:
+    began_at = utc_now()
+    stream, gap_since = Stream({"payments"}), began_at - timedelta(minutes=3)
+    stream.offer(Notice("payments", {"id": "read in time"}))
+    await next_of(stream)
+    read_at = utc_now()
+    for number in range(WAITING_MAX + 1):
+        stream.offer(Notice("payments", {"id": str(number)}))
+    overflowed_at = utc_now()
+
+    assert await next_of(stream) == RESYNC
+    assert stream.missed_since is not None
+    assert read_at <= stream.missed_since <= overflowed_at
+    stream.resync(gap_since)
+    stream.resync(began_at)
+    assert await next_of(stream) == RESYNC
+    assert stream.missed_since == gap_since
+
+
 async def test_a_channel_is_left_with_its_last_stream(feed: Feed, redis_client: redis.asyncio.Redis) -> None:
     async def listening() -> int:
         ((_, count),) = await redis_client.pubsub_numsub(channel_of(SHOP))
@@ -131,9 +152,12 @@ async def test_a_restart_of_redis_is_survived() -> None:
         client = redis.asyncio.Redis.from_url(server.url)
         feed = Feed(client)
         async with feed.subscribe(SHOP, {"last"}) as stream:
+            lost_at = utc_now()
             await client.shutdown(nosave=True)
 
             assert await next_of(stream) == RESYNC
+            assert stream.missed_since is not None
+            assert stream.missed_since <= lost_at
             await feed.publish(SHOP, LAST)
             assert await next_of(stream) == LAST
         await feed.close()

@@ -13,7 +13,7 @@ from core.ids import new_id
 from tenancy.inbox import NewMessage, store
 from tenancy.sessions import Tenant
 from tenant_db.calls.recording import NewCall, record_call
-from tenant_db.channels.health import HealthStatus, HealthWindow, channel_health, first_id_of
+from tenant_db.channels.health import HealthStatus, HealthWindow, channel_health
 from tests.factories.payments import initiate, make_shop
 
 QUIET = HealthWindow(**{field.name: 0 for field in fields(HealthWindow)})
@@ -42,13 +42,6 @@ def test_only_the_channels_own_troubles_make_it_ill(changes: dict[str, int], sta
 def test_the_success_rate_is_of_what_ended() -> None:
     assert QUIET.success_bps is None
     assert replace(QUIET, succeeded_count=2, declined_count=1).success_bps == 6_666
-
-
-def test_an_instants_least_id_is_below_all_of_its_ids() -> None:
-    now = utc_now()
-
-    assert first_id_of(now - timedelta(milliseconds=1)) < new_id() < first_id_of(now + timedelta(minutes=1))
-    assert first_id_of(now).version == 7
 
 
 async def test_payments_calls_and_messages_are_counted_within_their_times(tenant: Tenant) -> None:
