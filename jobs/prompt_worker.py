@@ -6,6 +6,7 @@ from typing import Final
 import orjson
 import structlog
 from arq.connections import RedisSettings, create_pool
+from arq.jobs import deserialize_job_raw
 from arq.worker import Worker, func
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -23,8 +24,8 @@ POLL_S: Final = 0.1
 HEALTH_CHECK_S: Final = 15
 log = structlog.get_logger()
 
-READ_LIMIT: Final = 1_000
-"""Ids read in one poll. It counts running jobs of all processes, so it must be above all their slots."""
+HOLD_S: Final = 10.0
+"""When a job that was begun may be looked at again, for its worker may have died: its row tells."""
 RECONNECT_TRIES: Final = 5
 
 
@@ -63,7 +64,6 @@ class PromptWorker(Worker):
             job_timeout=JOB_TIMEOUT_MAX_S + 10,
             keep_result=0,
             poll_delay=POLL_S,
-            queue_read_limit=READ_LIMIT,
             health_check_interval=HEALTH_CHECK_S,
             job_serializer=dump,
             job_deserializer=orjson.loads,
@@ -71,6 +71,9 @@ class PromptWorker(Worker):
         )
         self._told = asyncio.Event()
         self._transport = redis
+        self._ended: list[str] = []
+        self._is_behind = False
+        """More may wait in Redis than there was room for: every job that ends makes some."""
 
     def tell(self) -> None:
         """Have it look at its queue now."""
@@ -91,44 +94,42 @@ class PromptWorker(Worker):
             except TimeoutError:
                 continue
 
-    async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """As arq does, but in one round trip, and without asking for the jobs that we run ourselves."""
-        ours = {job_id for job_id, task in self.tasks.items() if not task.done()}
-        others = [job_id for job_id in job_ids if job_id.decode() not in ours]
-        ids = others[: self.max_jobs - self.job_counter]
-        if not ids:
-            return
-        hold_ms = int(self.in_progress_timeout_s * 1_000)
-        scores = await self._transport.begin_all(self.queue_name, ids, hold_ms=hold_ms)
-        for job_id, score in zip(ids, scores, strict=True):
-            if score is not None:
-                await self._begin(job_id.decode(), score)
+    async def _poll_iteration(self) -> None:
+        """As arq does, but in one round trip: what has ended is forgotten with what begins."""
+        room, ended = self.max_jobs - len(self.tasks), self._ended
+        self._ended = []
+        hold_ms = int(HOLD_S * 1_000)
+        begun = await self._transport.turn(self.queue_name, ended, room, hold_ms=hold_ms)
+        self._is_behind = len(begun) >= room
+        for job_id, text in begun:
+            # One that runs for longer than its hold comes again.
+            if job_id not in self.tasks:
+                self.tasks[job_id] = asyncio.create_task(self._run(job_id, text))
+        await self.heart_beat()
 
-    async def _begin(self, job_id: str, score: int) -> None:
-        await self.sem.acquire()
-        self.job_counter += 1
-        task = asyncio.create_task(self.run_job(job_id, score))
-        task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
-        self.tasks[job_id] = task
+    async def _run(self, job_id: str, text: bytes) -> None:
+        try:
+            name, given, _, _, _ = deserialize_job_raw(text, deserializer=self.job_deserializer)
+            await self.functions[name].coroutine(self.ctx, *given)
+        except Exception:
+            # The outermost edge of a job that could not even begin.
+            log.exception("job_broke", id=job_id)
+        finally:
+            del self.tasks[job_id]
+            self.jobs_complete += 1
+            self._ended.append(job_id)
+            if self._is_behind:
+                self.tell()
 
     def running(self) -> int:
-        """How many jobs have not ended; the failures of those that have, Redis's only, are taken note of."""
-        ended = [task for task in self.tasks.values() if task.done() and not task.cancelled()]
-        failures = [failure for task in ended if (failure := task.exception()) is not None]
-        if failures:
-            log.warning("job_unrecorded_in_redis", count=len(failures), error=type(failures[0]).__name__)
-        return sum(not task.done() for task in self.tasks.values())
+        """How many jobs have not ended."""
+        return len(self.tasks)
 
     async def finish(self, wait_s: float) -> None:
         """Give running jobs `wait_s` to end, then cancel them: their rows wait for the end of their lease."""
-        running = [task for task in self.tasks.values() if not task.done()]
-        if running:
-            _, late = await asyncio.wait(running, timeout=wait_s)
-            for task in late:
-                task.cancel()
-        # An outage of Redis may have ended some of them, which has already been said.
-        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
-
-    def _release_sem_dec_counter_on_complete(self) -> None:
-        super()._release_sem_dec_counter_on_complete()
-        self.tell()
+        if not self.tasks:
+            return
+        _, late = await asyncio.wait(self.tasks.values(), timeout=wait_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

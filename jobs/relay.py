@@ -13,11 +13,12 @@ from jobs.rows import claim_rows
 from jobs.run import UNREACHABLE
 from jobs.supervision import uncut
 from jobs.transport import Transport
+from jobs.work import backoff
 from tenancy.context import Services
 from tenancy.metrics import OUTBOX_LAG_SECONDS
 from tenancy.outbox import Claimed, claim_due, next_due
 from tenancy.sessions import OwnerDatabase, Tenant
-from tenancy.signals import DUE_PREFIX, OWNER_MEMBER
+from tenancy.signals import DUE_PREFIX, NUDGE_WITHIN_S, OWNER_MEMBER
 
 TAKEN_PREFIX: Final = "global:taken:"
 """As the due times: tenants that a relay is looking at, by when that relay counts as dead."""
@@ -25,8 +26,14 @@ TAKE_LEASE_S: Final = 10.0
 ROW_LEASE_S: Final = 15.0
 """From claim to the start of the job; a row that arq lost comes back after it."""
 TENANTS_AT_ONCE: Final = 8
-IDLE_S: Final = 1.0
+IDLE_S: Final = NUDGE_WITHIN_S
 """The longest sleep: a nudge may be lost, and the clock of another machine be ahead."""
+PAUSE_S: Final = 0.005
+"""Between two looks at what is due: nudges come in bursts."""
+GATHER_S: Final = 0.02
+"""How long a tenant that had rows is left alone: those of a busy one come together."""
+UNREACHED_FIRST_S: Final = 0.5
+"""After how long a tenant that could not be reached is tried again: doubled each time, up to TAKE_LEASE_S."""
 REVISIT_S: Final = 1.0
 """When a tenant at its cap is looked at again, should the wake-up of a finished job be lost."""
 
@@ -89,6 +96,8 @@ class Relay:
         self._take = redis.register_script(_TAKE)
         self._keys = [DUE_PREFIX + queue.name, TAKEN_PREFIX + queue.name]
         self._busy = 0
+        self._unreached: dict[str, int] = {}
+        """How many visits in a row failed, of tenants that can't be reached."""
 
     async def run(self) -> None:
         """Relay until cancelled.
@@ -104,6 +113,7 @@ class Relay:
                 for member in members:
                     self._busy += 1
                     tasks.create_task(uncut(self._visit(member)))
+                await asyncio.sleep(PAUSE_S)
                 await self._wait(wait_s)
 
     async def _due_members(self) -> tuple[list[str], float]:
@@ -128,19 +138,30 @@ class Relay:
             return
 
     async def _visit(self, member: str) -> None:
-        """Claim and enqueue one tenant's rows. If it can't be reached, its take lease brings it back."""
+        """Claim and enqueue one tenant's rows. If Redis can't be reached, its take lease brings it back."""
         with structlog.contextvars.bound_contextvars(tenant=member, queue=self._queue.name):
             try:
-                due = await self._relay(member)
+                count, due = await self._relay(member)
+                self._unreached.pop(member, None)
             except UNREACHABLE as error:
-                log.warning("relay_waits", error=type(error).__name__)
-            else:
-                await self._settle(member, due)
+                count, due = 0, self._again_at(member, error)
             finally:
                 self._busy -= 1
-                self._nudged.set()
+                if self._busy == TENANTS_AT_ONCE - 1:
+                    self._nudged.set()
+            if count:
+                await asyncio.sleep(GATHER_S)
+            await self._settle(member, due)
 
-    async def _relay(self, member: str) -> datetime | None:
+    def _again_at(self, member: str, error: Exception) -> datetime:
+        """When to come back to a tenant that can't be reached: soon at first, for most outages are short."""
+        failures = self._unreached[member] = self._unreached.get(member, 0) + 1
+        pause_s = backoff(failures, first_s=UNREACHED_FIRST_S, max_s=TAKE_LEASE_S)
+        log.warning("relay_waits", error=type(error).__name__, pause_s=round(pause_s, 1))
+        return self._services.clock() + timedelta(seconds=pause_s)
+
+    async def _relay(self, member: str) -> tuple[int, datetime | None]:
+        """Gives how many rows were enqueued, and when to look again."""
         database = await self._database(member)
         now = self._services.clock()
         rows, due = await self._claim(database, now)
@@ -148,10 +169,10 @@ class Relay:
         if rows:
             await self._enqueue(member, rows, epoch)
             self._enqueued()
-        if due is None:
-            return None
-        # Still due: the tenant is at its cap, and a job that ends will wake us sooner.
-        return due if due > now else now + timedelta(seconds=REVISIT_S)
+        if due is not None and due <= now:
+            # Still due: the tenant is at its cap, and a job that ends will wake us sooner.
+            due = now + timedelta(seconds=REVISIT_S)
+        return len(rows), due
 
     async def _claim(
         self, database: OwnerDatabase | Tenant, now: datetime
@@ -179,7 +200,10 @@ class Relay:
             steps.zrem(self._keys[1], member)
             if due is not None:
                 steps.zadd(self._keys[0], {member: due.timestamp()}, lt=True)
-            await steps.execute()
+            steps.zscore(self._keys[0], member)
+            *_, next_due = await steps.execute()
+        if next_due is not None and next_due < self._services.clock().timestamp() + IDLE_S:
+            self._nudged.set()
 
     async def _database(self, member: str) -> OwnerDatabase | Tenant:
         if member == OWNER_MEMBER:

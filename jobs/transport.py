@@ -19,19 +19,31 @@ for i = 5, #ARGV, 2 do
   end
 end
 """
-# As `Worker.start_jobs`: a job begins if it is waiting, due, and nobody has begun it.
-_BEGIN: Final = """
-local scores = {}
-for i = 4, #ARGV do
-  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  local is_due = score and tonumber(score) <= tonumber(ARGV[2])
-  if is_due and redis.call('SET', ARGV[1] .. ARGV[i], '1', 'NX', 'PX', ARGV[3]) then
-    scores[i - 3] = score
-  else
-    scores[i - 3] = ''
+# Forgets the jobs that ended, as `Worker.finish_job`; then, as `Worker.start_jobs`, begins those that are
+# waiting, due, and begun by nobody. One whose text has expired is nobody's any more.
+_TURN: Final = """
+local held, text, queue = ARGV[1], ARGV[2], KEYS[1]
+for i = 6, #ARGV do
+  redis.call('ZREM', queue, ARGV[i])
+  redis.call('DEL', held .. ARGV[i], text .. ARGV[i])
+end
+local begun, room = {}, tonumber(ARGV[5])
+if room == 0 then return begun end
+for _, id in ipairs(redis.call('ZRANGE', queue, '-inf', ARGV[3], 'BYSCORE', 'LIMIT', 0, 1000)) do
+  if redis.call('SET', held .. id, '1', 'NX', 'PX', ARGV[4]) then
+    local found = redis.call('GET', text .. id)
+    if found then
+      table.insert(begun, id)
+      table.insert(begun, found)
+      room = room - 1
+      if room == 0 then return begun end
+    else
+      redis.call('ZREM', queue, id)
+      redis.call('DEL', held .. id)
+    end
   end
 end
-return scores
+return begun
 """
 
 
@@ -41,7 +53,7 @@ class Transport(ArqRedis):
     def __init__(self, pool: ConnectionPool, **options: Any) -> None:  # noqa: ANN401 - arq's
         super().__init__(pool, **options)
         self._enqueue = self.register_script(_ENQUEUE)
-        self._begin = self.register_script(_BEGIN)
+        self._turn = self.register_script(_TURN)
 
     async def enqueue_all(
         self, queue_name: str, function: str, jobs: Sequence[tuple[str, tuple[object, ...]]]
@@ -57,12 +69,23 @@ class Transport(ArqRedis):
             arguments += [id_, serialize_job(function, given, {}, None, now, serializer=self.job_serializer)]
         await self._enqueue(keys=[queue_name], args=arguments)
 
-    async def begin_all(self, queue_name: str, ids: Sequence[bytes], *, hold_ms: int) -> list[int | None]:
-        """Hold jobs for `hold_ms`; gives each one's score, None where it is not ours to run.
+    async def turn(
+        self, queue_name: str, ended: Sequence[str], room: int, *, hold_ms: int
+    ) -> list[tuple[str, bytes]]:
+        """Forget jobs that ended, and begin at most `room` others: the id of each, and its text.
+
+        Nobody else begins them for `hold_ms`.
 
         Raises:
-            redis.exceptions.RedisError: some may be held by nobody until then.
+            redis.exceptions.RedisError: jobs may have been forgotten, and some be held by nobody until then.
         """
-        arguments: list[Any] = [in_progress_key_prefix, timestamp_ms(), hold_ms, *ids]
-        scores = cast("list[bytes]", await self._begin(keys=[queue_name], args=arguments))
-        return [int(float(score)) if score else None for score in scores]
+        arguments: list[Any] = [
+            in_progress_key_prefix,
+            job_key_prefix,
+            timestamp_ms(),
+            hold_ms,
+            max(0, room),
+            *ended,
+        ]
+        found = cast("list[bytes]", await self._turn(keys=[queue_name], args=arguments))
+        return [(id_.decode(), text) for id_, text in zip(found[::2], found[1::2], strict=True)]

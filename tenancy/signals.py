@@ -22,6 +22,8 @@ SEAL_AFTER_S: Final = 10.0
 TELL_SEALER_EVERY_S: Final = 5.0
 """Shorter than the sealer's pause: whoever was told a moment ago comes again after this commit."""
 OWNER_MEMBER: Final = "owner"
+NUDGE_WITHIN_S: Final = 1.0
+"""What is due later needs no nudge: no relay sleeps for longer than this."""
 MARK_EVERY_S: Final = 60.0
 REMEMBERED_MAX: Final = 10_000
 
@@ -66,7 +68,8 @@ class RedisSignals:
             async with self._client.pipeline(transaction=False) as pipe:
                 for queue, due in after.due.items():
                     pipe.zadd(DUE_PREFIX + queue, {member: due}, lt=True)
-                    pipe.publish(NUDGE_PREFIX + queue, b"")
+                    if due <= time() + NUDGE_WITHIN_S:
+                        pipe.publish(NUDGE_PREFIX + queue, b"")
                 for notice in after.notices:
                     if (whose := notice.tenant_id or tenant_id) is not None:
                         pipe.publish(channel_of(whose), message_of(notice))
