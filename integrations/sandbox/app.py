@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from html import escape
 from typing import Final
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -27,6 +26,7 @@ from integrations.sandbox.operators import Operators
 from integrations.sandbox.outcomes import RESULTS, WAYS
 from integrations.sandbox.payer import Payers
 from integrations.sandbox.paystack.api import PaystackSandbox
+from integrations.sandbox.posting import Poster
 from integrations.sandbox.provider import Ground, ProviderSandbox
 from integrations.sandbox.settings import SandboxSettings
 from integrations.sandbox.stripe.api import StripeSandbox
@@ -65,12 +65,12 @@ class _Sandbox:
         self._settings = settings
         self._journal = Journal(settings.book_path)
         self._apps, self._book = Apps(self._journal), Book(self._journal)
-        self._http = httpx.AsyncClient(timeout=settings.callback_timeout_s, trust_env=False)
-        self._payers = Payers(settings, self._book, self._http)
-        ground = Ground(settings, self._journal, self._http)
+        self._poster = Poster(settings.callback_timeout_s)
+        self._payers = Payers(settings, self._book, self._poster)
+        ground = Ground(settings, self._journal, self._poster)
         self.providers = [build(ground) for build in PROVIDERS]
         self._operator = DarajaOperator(
-            settings, Operators(settings, self._apps, self._book, self._journal, self._http)
+            settings, Operators(settings, self._apps, self._book, self._journal, self._poster)
         )
         pull = DarajaPull(settings, self._book)
         self.daraja = Daraja(
@@ -111,7 +111,7 @@ class _Sandbox:
         await self._operator.operators.stop()
         await self._payers.stop()
         await self.mailbox.close()
-        await self._http.aclose()
+        await self._poster.close()
         self._journal.close()
 
     async def show_home(self, _: Request) -> Response:

@@ -110,13 +110,13 @@ class Book:
         match record:
             case StkRequest():
                 self.requests[record.id] = record
-                self._journal.write("stk", record.id, asdict(record))
+                self._journal.write("stk", record.id, record)
             case ManualPayment():
                 self.manual[record.receipt] = record
-                self._journal.write("manual", record.receipt, asdict(record))
+                self._journal.write("manual", record.receipt, record)
             case RegisteredUrls():
                 self.urls[record.short_code] = record
-                self._journal.write("urls", record.short_code, asdict(record))
+                self._journal.write("urls", record.short_code, record)
 
     def plan(self, planned: Planned) -> None:
         self._planned.append(planned)

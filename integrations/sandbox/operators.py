@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-import httpx
-
 from integrations.sandbox.apps import Apps
 from integrations.sandbox.book import Book, new_receipt
 from integrations.sandbox.clockwork import Clockwork
@@ -11,6 +9,7 @@ from integrations.sandbox.daraja_records import OperatorRequest
 from integrations.sandbox.daraja_results import result_body, timeout_body
 from integrations.sandbox.journal import Journal
 from integrations.sandbox.payer import stamp
+from integrations.sandbox.posting import Poster, Unanswered
 from integrations.sandbox.records import Records
 from integrations.sandbox.settings import SandboxSettings
 
@@ -24,12 +23,12 @@ class Operators:
     """The requests of all operators."""
 
     def __init__(
-        self, settings: SandboxSettings, apps: Apps, book: Book, journal: Journal, http: httpx.AsyncClient
+        self, settings: SandboxSettings, apps: Apps, book: Book, journal: Journal, poster: Poster
     ) -> None:
         self._settings = settings
         self._apps = apps
         self._book = book
-        self._http = http
+        self._poster = poster
         self._clockwork = Clockwork()
         self.requests = Records(journal, "operator", OperatorRequest)
 
@@ -190,10 +189,9 @@ class Operators:
 
     async def _post(self, url: str, body: dict[str, Any]) -> str:
         try:
-            response = await self._http.post(url, json=body)
-        except httpx.HTTPError as error:
-            return type(error).__name__
-        return str(response.status_code)
+            return str((await self._poster.post_json(url, body)).status)
+        except Unanswered as error:
+            return str(error)
 
 
 def _moved(request: OperatorRequest) -> dict[str, str]:

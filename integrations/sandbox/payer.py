@@ -2,14 +2,14 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any, Final
 
-import httpx
-
 from integrations.sandbox.book import EAST_AFRICA_TIME, Book, ManualPayment, StkRequest, new_receipt
 from integrations.sandbox.outcomes import description_of
+from integrations.sandbox.posting import Poster, Unanswered
 from integrations.sandbox.settings import SandboxSettings
 
 VALIDATION_TIMEOUT_S: Final = 8.0
@@ -19,10 +19,10 @@ STAMP: Final = "%Y%m%d%H%M%S"
 class Payers:
     """Runs one task for each prompt, and sends what M-Pesa would send."""
 
-    def __init__(self, settings: SandboxSettings, book: Book, http: httpx.AsyncClient) -> None:
+    def __init__(self, settings: SandboxSettings, book: Book, poster: Poster) -> None:
         self._settings = settings
         self._book = book
-        self._http = http
+        self._poster = poster
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._hurries: dict[str, asyncio.Event] = {}
 
@@ -63,9 +63,9 @@ class Payers:
             return True
         body = {**self._confirmation(payment, masking), "OrgAccountBalance": ""}
         try:
-            response = await self._http.post(urls.validation_url, json=body, timeout=VALIDATION_TIMEOUT_S)
-            return str(response.json().get("ResultCode")) == "0"
-        except (httpx.HTTPError, ValueError, AttributeError):
+            answer = await self._poster.post_json(urls.validation_url, body, timeout_s=VALIDATION_TIMEOUT_S)
+            return str(json.loads(answer.body).get("ResultCode")) == "0"
+        except (Unanswered, ValueError, AttributeError):
             return urls.response_type == "Completed"
 
     async def stop(self) -> None:
@@ -153,10 +153,9 @@ class Payers:
     async def _post(self, url: str, body: dict[str, Any]) -> str:
         """Send once: Daraja doesn't try again, whatever comes back."""
         try:
-            response = await self._http.post(url, json=body)
-        except httpx.HTTPError as error:
-            return type(error).__name__
-        return str(response.status_code)
+            return str((await self._poster.post_json(url, body)).status)
+        except Unanswered as error:
+            return str(error)
 
     def _confirmation(self, payment: ManualPayment, masking: str) -> dict[str, str]:
         return {

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-import httpx
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -15,6 +14,7 @@ from integrations.sandbox.accounts import Account, Accounts
 from integrations.sandbox.clockwork import Clockwork
 from integrations.sandbox.journal import Journal
 from integrations.sandbox.plans import Plan, Plans
+from integrations.sandbox.posting import Poster
 from integrations.sandbox.records import Records
 from integrations.sandbox.refusals import Dropped, Hanging
 from integrations.sandbox.settings import SandboxSettings
@@ -30,7 +30,7 @@ class Ground:
 
     settings: SandboxSettings
     journal: Journal
-    http: httpx.AsyncClient
+    poster: Poster
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class ProviderSandbox(ABC):
             self.accounts,
             settings=ground.settings,
             journal=ground.journal,
-            http=ground.http,
+            poster=ground.poster,
         )
         self._journal = ground.journal
         self._kept: list[Records[Any]] = [self.webhooks.messages]

@@ -40,7 +40,7 @@ class Records(Generic[R]):
     def save(self, record: R) -> None:
         """Keep a record's present state; a new one is added."""
         self._records[record.id] = record
-        self._journal.write(self._kind, record.id, asdict(record))
+        self._journal.write(self._kind, record.id, record)
 
     def get(self, id: str) -> R | None:
         return self._records.get(id)

@@ -5,12 +5,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-import httpx
-
 from integrations.sandbox.accounts import Account, Accounts
 from integrations.sandbox.clockwork import Clockwork
 from integrations.sandbox.journal import Journal
 from integrations.sandbox.plans import Plan
+from integrations.sandbox.posting import Poster, Unanswered
 from integrations.sandbox.records import Records
 from integrations.sandbox.settings import SandboxSettings
 
@@ -75,12 +74,12 @@ class Webhooks:
         *,
         settings: SandboxSettings,
         journal: Journal,
-        http: httpx.AsyncClient,
+        poster: Poster,
     ) -> None:
         self._wire = wire
         self._accounts = accounts
         self._settings = settings
-        self._http = http
+        self._poster = poster
         self._clockwork = Clockwork()
         self.messages = Records(journal, f"{provider}.webhook", Message)
 
@@ -156,7 +155,6 @@ class Webhooks:
         signed = content + b" " if message.way == "bad_signature" else content
         headers = {"content-type": "application/json", **self._wire.sign(account, signed)}
         try:
-            response = await self._http.post(account.webhook_url, content=content, headers=headers)
-        except httpx.HTTPError as error:
-            return type(error).__name__
-        return str(response.status_code)
+            return str((await self._poster.post(account.webhook_url, content, headers)).status)
+        except Unanswered as error:
+            return str(error)
