@@ -38,6 +38,8 @@ class StkRequest:
     acted_at: str = ""
     """When, as Daraja writes it."""
     is_released: bool = False
+    asked: int = 0
+    """How many questions were answered as its outcome plans, before the truth."""
     told: list[str] = field(default_factory=list)
     """What was sent about it, and how it was answered: `callback 0: 200`, `confirmation: 200`."""
 
@@ -128,6 +130,17 @@ class Book:
                 self._planned.remove(planned)
                 return planned.outcome
         return Outcome()
+
+    def query_word(self, request: StkRequest) -> str:
+        """How this question about a prompt is answered: a word of `QUERIES`."""
+        way = request.way
+        if way.query == "normal" or request.is_released:
+            return "normal"
+        if way.queries is not None and request.asked >= way.queries:
+            return "normal"
+        request.asked += 1
+        self.save(request)
+        return way.query
 
     def new_checkout_id(self, phone: str, now: datetime) -> str:
         """`ws_CO_`, the time, some digits and the payer's number, as Daraja's look."""

@@ -89,7 +89,7 @@ class Control:
         operation = str(given.get("operation", "reversal"))
         planned = [parse_operator_outcome(entry, operation) for entry in outcomes]
         for outcome in planned:
-            self._operator.plans.add(outcome, given.get("short_code"))
+            self._operator.plans.add(outcome, given.get("short_code"), given.get("subject"))
         return {"planned": len(planned)}
 
     async def register_app(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +129,11 @@ class Control:
         return {"told": {**told, **await self._operator.operators.release(subject)}}
 
     async def end_tokens(self, given: dict[str, Any]) -> dict[str, Any]:
-        """End every token; `error` `{"status", "code", "message"}` sets how ended tokens are refused."""
+        """End every token; `error` `{"status", "code", "message"}` sets how ended tokens are refused.
+
+        `outcomes` are those of the next questions for a token, as of prompts.
+        """
+        self._daraja.token_answers.extend([parse_outcome(entry) for entry in given.get("outcomes", [])])
         try:
             self._daraja.token_error = TokenError(**given.get("error", {}))
         except TypeError as error:
@@ -150,6 +154,7 @@ class Control:
         self._apps.reset()
         self._journal.clear()
         self._daraja.token_error = TokenError()
+        self._daraja.token_answers.clear()
         return {}
 
     async def show_book(self, request: Request) -> Response:

@@ -3,12 +3,13 @@
 Source: M-Pesa Daraja, sections 1 to 3.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from integrations.sandbox import checks
@@ -16,9 +17,9 @@ from integrations.sandbox.apps import App, Apps, KnownShortCode
 from integrations.sandbox.book import Book, ManualPayment, RegisteredUrls, StkRequest, new_receipt
 from integrations.sandbox.daraja_operator import DarajaOperator
 from integrations.sandbox.daraja_pull import DarajaPull
-from integrations.sandbox.outcomes import Outcome, description_of
+from integrations.sandbox.outcomes import QUERY_ERRORS, Outcome, description_of
 from integrations.sandbox.payer import Payers, stamp
-from integrations.sandbox.refusals import Dropped, Hanging, Refused, bad_field
+from integrations.sandbox.refusals import Refused, bad_field, troubled
 from integrations.sandbox.settings import SandboxSettings
 
 NOT_PERMITTED: Final = "2028"
@@ -57,6 +58,8 @@ class Daraja:
         self._operator = operator
         self._pull = pull
         self.token_error = TokenError()
+        self.token_answers: deque[Outcome] = deque()
+        """How the next questions for a token go."""
 
     def routes(self) -> list[BaseRoute]:
         posts: dict[str, Answer] = {
@@ -77,6 +80,12 @@ class Daraja:
         ]
 
     async def generate_token(self, request: Request) -> Response:
+        if self.token_answers:
+            way = self.token_answers.popleft()
+            refusal = Refused(way.status, way.error_code, way.error_message)
+            trouble = troubled(way.answer, refusal, self._settings.hang_s)
+            if trouble is not None:
+                return trouble
         authorization = request.headers.get("authorization", "")
         if not authorization.startswith("Basic "):
             return Refused(400, "400.008.01", "Invalid Authentication passed").response()
@@ -102,6 +111,8 @@ class Daraja:
         if outcome.is_taken:
             self._book.save(request)
             self._payers.ask(request)
+        if outcome.is_taken and outcome.callback == "before_response":
+            await self._payers.finished(request)
         return self._answer_push(request, outcome)
 
     async def query(self, body: dict[str, Any], app: App) -> Response:
@@ -110,9 +121,14 @@ class Daraja:
         if not isinstance(checkout_id, str) or not checkout_id:
             raise bad_field("CheckoutRequestID")
         request = self._book.requests.get(checkout_id)
-        if request is None or (request.way.query == "unknown" and not request.is_released):
-            raise Refused(500, "500.001.1001", "The transaction is being processed")
-        is_pending = request.way.query == "pending" and not request.is_released
+        if request is None:
+            raise Refused(*QUERY_ERRORS["unknown"])
+        word = self._book.query_word(request)
+        refusal = Refused(*QUERY_ERRORS[word]) if word in QUERY_ERRORS else Refused(200, "", "")
+        trouble = troubled("error" if word in QUERY_ERRORS else word, refusal, self._settings.hang_s)
+        if trouble is not None:
+            return trouble
+        is_pending = word == "pending"
         code = "4999" if is_pending or request.result_code is None else request.result_code
         return JSONResponse(
             {
@@ -212,15 +228,12 @@ class Daraja:
         )
 
     def _answer_push(self, request: StkRequest, outcome: Outcome) -> Response:
-        match outcome.answer:
-            case "error":
-                return Refused(outcome.status, outcome.error_code, outcome.error_message).response()
-            case "html":
-                return HTMLResponse("<html><body><h1>Service Temporarily Unavailable</h1></body></html>")
-            case "hang":
-                return Hanging(self._settings.hang_s)
-            case "drop":
-                return Dropped()
+        refusal = Refused(outcome.status, outcome.error_code, outcome.error_message)
+        trouble = troubled(outcome.answer, refusal, self._settings.hang_s)
+        if trouble is not None:
+            return trouble
+        if outcome.answer == "declined":
+            return JSONResponse({"ResponseCode": "1", "ResponseDescription": "The request was not accepted"})
         accepted = "Success. Request accepted for processing"
         return JSONResponse(
             {

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, Final
 
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from integrations.sandbox import checks
 from integrations.sandbox.apps import App, KnownShortCode
@@ -18,7 +18,7 @@ from integrations.sandbox.daraja_keys import opened
 from integrations.sandbox.daraja_plans import OperatorOutcome, OperatorPlans
 from integrations.sandbox.daraja_records import OperatorRequest
 from integrations.sandbox.operators import Operators
-from integrations.sandbox.refusals import Dropped, Hanging, Refused, bad_field
+from integrations.sandbox.refusals import Refused, bad_field, troubled
 from integrations.sandbox.settings import SandboxSettings
 
 PAYOUT_LEAST: Final = 10
@@ -117,7 +117,7 @@ class DarajaOperator:
     ) -> Response:
         refusal = self._judge_operator(body, known, "InitiatorName" if operation == "b2c" else "Initiator")
         now = self._settings.clock()
-        outcome = self.plans.take(operation, known.code)
+        outcome = self.plans.take(operation, known.code, subject)
         serial = f"{secrets.randbelow(10**12):012}"
         request = OperatorRequest(
             id=f"AG_{now.astimezone(EAST_AFRICA_TIME):%Y%m%d}_{serial}",
@@ -152,15 +152,12 @@ class DarajaOperator:
         return ""
 
     def _answer(self, request: OperatorRequest, outcome: OperatorOutcome) -> Response:
-        match outcome.answer:
-            case "error":
-                return Refused(outcome.status, outcome.error_code, outcome.error_message).response()
-            case "html":
-                return HTMLResponse("<html><body><h1>Service Temporarily Unavailable</h1></body></html>")
-            case "hang":
-                return Hanging(self._settings.hang_s)
-            case "drop":
-                return Dropped()
+        refusal = Refused(outcome.status, outcome.error_code, outcome.error_message)
+        trouble = troubled(outcome.answer, refusal, self._settings.hang_s)
+        if trouble is not None:
+            return trouble
+        if outcome.answer == "declined":
+            return JSONResponse({"ResponseCode": "1", "ResponseDescription": "The request was not accepted"})
         return JSONResponse(
             {
                 "ConversationID": request.id,

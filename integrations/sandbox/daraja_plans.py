@@ -20,7 +20,7 @@ class OperatorOutcome:
     operation: str = "reversal"
     kind: str = "success"
     answer: str = "accept"
-    """As of a prompt: `accept`, `error`, `html`, `hang`, `drop`."""
+    """As of a prompt."""
     is_taken: bool = True
     """Whether it has its effect, whatever the caller is answered."""
     status: int = 500
@@ -33,6 +33,8 @@ class OperatorOutcome:
     `tampered` names another amount; `contradicting` tells the opposite after the truth."""
     delay_s: float | None = None
     """Until the result; the sandbox's think time if None."""
+    word: str = ""
+    """What a status query calls the transaction; empty: what the book says."""
     shape: str = "list"
     """How its parameters are written: `single` is one object in place of a list, `texts` has every
     number as text, `spaced` has keys with spaces, in another order, and one without a value."""
@@ -89,7 +91,18 @@ WAYS: Final[Mapping[str, Mapping[str, Any]]] = {
         "error_code": "500.002.1001",
         "error_message": "System internal error.",
     },
-    "html": {"answer": "html"},
+    "html": {"answer": "html", "status": 200},
+    "rate_limited": {
+        "answer": "error",
+        "is_taken": False,
+        "status": 429,
+        "error_code": "",
+        "error_message": "Too Many Requests",
+    },
+    "server_error_before_acceptance": {"answer": "html", "is_taken": False},
+    "server_error_after_acceptance": {"answer": "html"},
+    "keyless_answer": {"answer": "keyless"},
+    "not_acknowledged": {"answer": "declined", "is_taken": False},
     "timeout_before_acceptance": {"answer": "hang", "is_taken": False},
     "timeout_after_acceptance": {"answer": "hang"},
     "reset_before_acceptance": {"answer": "drop", "is_taken": False},
@@ -111,24 +124,29 @@ class OperatorPlans:
     """Outcomes that wait for their requests, the oldest first."""
 
     def __init__(self) -> None:
-        self._planned: deque[tuple[OperatorOutcome, str | None]] = deque()
+        self._planned: deque[tuple[OperatorOutcome, str | None, str | None]] = deque()
 
-    def add(self, outcome: OperatorOutcome, short_code: str | None) -> None:
-        self._planned.append((outcome, short_code))
+    def add(self, outcome: OperatorOutcome, short_code: str | None, subject: str | None = None) -> None:
+        """`subject` is the receipt, id or number that the request must be about."""
+        self._planned.append((outcome, short_code, subject))
 
-    def take(self, operation: str, short_code: str) -> OperatorOutcome:
+    def take(self, operation: str, short_code: str, subject: str = "") -> OperatorOutcome:
         """The first that fits, taken out; a success if there is none."""
         for planned in self._planned:
-            if planned[0].operation == operation and planned[1] in (None, short_code):
+            outcome, code, about = planned
+            if outcome.operation == operation and code in (None, short_code) and about in (None, subject):
                 self._planned.remove(planned)
-                return planned[0]
+                return outcome
         return OperatorOutcome(operation)
 
     def reset(self) -> None:
         self._planned.clear()
 
     def as_json(self) -> list[dict[str, Any]]:
-        return [{**asdict(outcome), "short_code": code} for outcome, code in self._planned]
+        return [
+            {**asdict(outcome), "short_code": code, "subject": about}
+            for outcome, code, about in self._planned
+        ]
 
 
 def parse_operator_outcome(given: object, operation: str) -> OperatorOutcome:

@@ -86,7 +86,7 @@ def _status(request: OperatorRequest, amount: int) -> list[Pair]:
         ("CreditPartyName", f"{request.short_code} - Shop"),
         ("OriginatorConversationID", found.get("originator_conversation_id", "")),
         ("InitiatedTime", found.get("at", request.acted_at)),
-        ("TransactionStatus", found["status"]),
+        ("TransactionStatus", request.way.word or found["status"]),
         ("FinalisedTime", found.get("at", request.acted_at)),
         ("Amount", found.get("amount", str(amount))),
         ("ConversationID", found.get("conversation_id", "")),

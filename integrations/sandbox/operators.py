@@ -65,8 +65,12 @@ class Operators:
         return {request.id: request.told for request in chosen}
 
     def reversed(self) -> list[OperatorRequest]:
-        """What was given back."""
-        return [each for each in self.requests if each.operation == "reversal" and each.is_done]
+        """What was given back; for one that is planned to be a repeat, somebody did so before."""
+        reversals = [each for each in self.requests if each.operation == "reversal"]
+        done = [each for each in reversals if each.is_done]
+        receipts = {each.subject for each in done}
+        earlier = {each.subject: each for each in reversals if each.result_code == ALREADY_REVERSED}
+        return done + [each for receipt, each in earlier.items() if receipt not in receipts]
 
     def as_json(self) -> dict[str, Any]:
         return {

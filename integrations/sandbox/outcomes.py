@@ -6,9 +6,22 @@ from typing import Any, Final
 
 from core.errors import InvalidInput
 
-ANSWERS: Final = ("accept", "error", "html", "hang", "drop")
-CALLBACKS: Final = ("once", "twice", "contradicting", "tampered", "withheld", "never")
-QUERIES: Final = ("normal", "pending", "unknown")
+ANSWERS: Final = ("accept", "declined", "error", "html", "keyless", "hang", "drop")
+CALLBACKS: Final = (
+    *("once", "twice", "contradicting", "tampered", "withheld", "never"),
+    *("before_response", "forged", "malformed"),
+)
+QUERY_ERRORS: Final[Mapping[str, tuple[int, str, str]]] = {
+    "unknown": (500, "500.001.1001", "The transaction is being processed"),
+    "busy": (500, "500.003.02", "Error Occurred: Spike Arrest Violation"),
+    "quota": (500, "500.003.03", "Error Occurred: Quota Violation"),
+    "server_error": (500, "500.003.1001", "Internal Server Error"),
+    "maintenance": (500, "00.002.1001", "The service is under maintenance"),
+    "throttled": (500, "100000001", "System overload"),
+    "token": (401, "401.002.01", "Error Occurred - Invalid Access Token"),
+}
+"""How a question is refused: status, code and text."""
+QUERIES: Final = ("normal", "pending", "html", "keyless", "hang", "drop", *QUERY_ERRORS)
 CONFIRMATIONS: Final = ("registered", "before", "after", "instead", "never")
 
 
@@ -18,10 +31,12 @@ class Outcome:
 
     kind: str = "success"
     answer: str = "accept"
-    """`accept`, `error`, `html` (a 200 that is no JSON), `hang` (no answer), `drop` (cut off)."""
+    """`accept`, `declined` (a `ResponseCode` other than 0), `error` (the envelope), `html` (no JSON),
+    `keyless` (JSON without the expected keys), `hang` (no answer), `drop` (cut off)."""
     is_taken: bool = True
     """Whether the prompt goes out, whatever the caller is answered."""
     status: int = 500
+    """Of an `error`, and of an `html` that is not 200."""
     error_code: str = "500.003.02"
     error_message: str = "Error Occurred: Spike Arrest Violation"
     result_code: str = "0"
@@ -33,9 +48,12 @@ class Outcome:
     """From what the payer did to the callback."""
     callback: str = "once"
     """`withheld` waits for a release; `never` is lost for good; `tampered` names another amount;
-    `contradicting` tells the opposite after the truth."""
+    `contradicting` tells the opposite after the truth; `before_response` comes before the prompt is
+    answered; `forged` comes to addresses that nobody was given, `malformed` can't be read."""
     query: str = "normal"
-    """What every query is answered until a release: `pending`, `unknown`, or the truth."""
+    """What queries are answered until a release: `pending`, an answer that says nothing, or the truth."""
+    queries: int | None = None
+    """How many of them; None is all."""
     c2b: str = "registered"
     """When the confirmation is told: `registered` is after the callback, if URLs are registered."""
 
@@ -63,6 +81,7 @@ RESULTS: Final[Mapping[str, tuple[str, str]]] = {
     "not_permitted": ("2028", "The request is not permitted according to product assignment."),
     "prompt_error": ("9999", "An error occurred while sending a push request."),
     "no_such_number": ("SFC_IC0003", "The operator does not exist."),
+    "unlisted_code": ("7777", "An error of no documented number."),
 }
 """What a payer does, with the result code and the text it usually has."""
 
@@ -82,7 +101,21 @@ WAYS: Final[Mapping[str, Mapping[str, Any]]] = {
         "error_code": "400.002.02",
         "error_message": "Bad Request - Invalid PhoneNumber",
     },
-    "html": {"answer": "html"},
+    "rate_limited": {
+        "answer": "error",
+        "is_taken": False,
+        "status": 429,
+        "error_code": "",
+        "error_message": "Too Many Requests",
+    },
+    "html": {"answer": "html", "status": 200},
+    "html_before_acceptance": {"answer": "html", "status": 200, "is_taken": False},
+    "server_error_before_acceptance": {"answer": "html", "is_taken": False},
+    "server_error_after_acceptance": {"answer": "html"},
+    "unavailable_before_acceptance": {"answer": "html", "status": 503, "is_taken": False},
+    "unavailable_after_acceptance": {"answer": "html", "status": 503},
+    "keyless_answer": {"answer": "keyless"},
+    "not_acknowledged": {"answer": "declined", "is_taken": False},
     "timeout_before_acceptance": {"answer": "hang", "is_taken": False},
     "timeout_after_acceptance": {"answer": "hang"},
     "reset_before_acceptance": {"answer": "drop", "is_taken": False},
@@ -91,6 +124,9 @@ WAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "late_callback": {"callback_delay_s": 5.0},
     "withheld_callback": {"callback": "withheld"},
     "missing_callback": {"callback": "never"},
+    "callback_before_response": {"callback": "before_response"},
+    "forged_callback": {"callback": "forged"},
+    "malformed_callback": {"callback": "malformed"},
     "tampered_amount": {"callback": "tampered"},
     "contradicting_callback": {"callback": "contradicting"},
     "query_pending": {"callback": "withheld", "query": "pending"},

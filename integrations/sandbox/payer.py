@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import secrets
 from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any, Final
@@ -36,6 +37,12 @@ class Payers:
         """Show the prompt to its payer; the rest happens by itself."""
         self._hurries[request.id] = asyncio.Event()
         self._start(request, self._live(request))
+
+    async def finished(self, request: StkRequest) -> None:
+        """Wait until its payer has acted and all was told."""
+        task = self._tasks.get(request.id)
+        if task is not None:
+            await task
 
     async def release(self, request: StkRequest) -> None:
         """Let happen now what was late or withheld; returns when it has been told."""
@@ -112,6 +119,9 @@ class Payers:
 
     async def _tell_callbacks(self, request: StkRequest) -> None:
         way, code = request.way, request.result_code or "0"
+        if way.callback in ("forged", "malformed") and not request.is_released:
+            await self._tell_falsely(request)
+            return
         amount = request.amount + 1 if way.callback == "tampered" else request.amount
         verdicts = [(code, request.receipt)]
         if way.callback == "twice":
@@ -122,6 +132,20 @@ class Payers:
             answer = await self._post(request.callback_url, callback_body(request, verdict, receipt, amount))
             request.told.append(f"callback {verdict}: {answer}")
             self._book.save(request)
+
+    async def _tell_falsely(self, request: StkRequest) -> None:
+        """What anybody could send who does not know the address, or nobody can read."""
+        known, _, item = request.callback_url.rpartition("/")
+        before, _, _ = known.rpartition("/")
+        if request.way.callback == "malformed":
+            bodies = {request.callback_url: {"Body": {"stkCallback": {"ResultCode": 0}}}}
+        else:
+            forged = callback_body(request, "0", new_receipt(), request.amount)
+            other = secrets.token_hex(16)
+            bodies = {f"{known}/{other}": forged, f"{before}/{other}/{item}": forged, known: forged}
+        for url, body in bodies.items():
+            request.told.append(f"{request.way.callback}: {await self._post(url, body)}")
+        self._book.save(request)
 
     async def _tell_confirmation(self, request: StkRequest) -> None:
         if request.receipt is None:

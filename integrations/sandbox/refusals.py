@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from typing import Final
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 BAD_REQUEST: Final = "400.002.02"
@@ -40,6 +40,23 @@ class Dropped(Response):
         # The server closes a connection whose answer ends before its announced length.
         headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+def troubled(answer: str, refusal: Refused, hang_s: float) -> Response | None:
+    """The answer of a call that goes wrong, by its name in `outcomes.ANSWERS`; None for other names."""
+    match answer:
+        case "error":
+            return refusal.response()
+        case "html":
+            page = "<html><body><h1>Service Temporarily Unavailable</h1></body></html>"
+            return HTMLResponse(page, refusal.status)
+        case "keyless":
+            return JSONResponse({})
+        case "hang":
+            return Hanging(hang_s)
+        case "drop":
+            return Dropped()
+    return None
 
 
 class Hanging(Dropped):

@@ -6,16 +6,19 @@ from uuid import UUID
 
 from core.clock import utc_now
 from core.ids import new_id
+from integrations.sandbox import demo
 from tenancy.keyring import Keyring
 from tenancy.sessions import Tenant
 from tenant_db.channels.activating import activate
 from tenant_db.channels.adding import HookTokens, NewChannel, add_channel
 from tenant_db.channels.machine import ChannelKind, Environment
 from tenant_db.channels.models import Channel
-from tenant_db.channels.rules import MpesaKeys
+from tenant_db.channels.rules import MpesaKeys, OperatorKeys
 from tenant_db.channels.verifying import record_verified, start_verification
 
 KEYS: Final = MpesaKeys("consumer-key", "consumer-secret", "the-passkey")
+OPERATOR: Final = OperatorKeys(demo.DEMO_INITIATOR, demo.DEMO_INITIATOR_PASSWORD)
+"""Whom the sandbox's demo short codes know."""
 HOOKS: Final = HookTokens("a" * 32, "b" * 32, "c" * 32)
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import httpx
 import redis.asyncio
-from sqlalchemy import select
+from sqlalchemy import func, select
 from starlette.applications import Starlette
 
 from core.ids import new_id
@@ -171,8 +171,9 @@ class Journey:
         """The open row that is due first; one whose run died is due when its lease ends."""
         async with tenant.reading() as session:
             model = model_of(session, OutboxColumns)
-            rows = await session.scalars(select(model).where(model.state.in_(["pending", "running"])))
-            return min(rows, key=lambda row: (_due_at(row), row.id), default=None)
+            due_at = func.greatest(model.next_attempt_at, model.leased_until)
+            open_ones = select(model).where(model.state.in_(["pending", "running"]))
+            return await session.scalar(open_ones.order_by(due_at, model.id).limit(1))
 
     async def _register(self, tenant: Tenant, channel_id: UUID, hooks: adding.HookTokens) -> None:
         purposes = {

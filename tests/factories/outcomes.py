@@ -118,13 +118,13 @@ async def play(
     ids = {outcome: await _sent(journey, tenant, stand, outcome, changes) for outcome in shuffled}
     await journey.run(tenant)
     await journey.sandbox.release_webhooks(stand.provider, key=stand.key)
-    await _pass(journey, tenant, HALF_AN_HOUR, steps=30)
+    await pass_time(journey, tenant, HALF_AN_HOUR, steps=30)
     soon = {outcome: await standing_of(tenant, id_) for outcome, id_ in ids.items()}
-    await _pass(journey, tenant, A_DAY, steps=13)
+    await pass_time(journey, tenant, A_DAY, steps=13)
     return {outcome: Course(soon[outcome], await standing_of(tenant, id_)) for outcome, id_ in ids.items()}
 
 
-async def _pass(journey: Journey, tenant: Tenant, time: timedelta, *, steps: int) -> None:
+async def pass_time(journey: Journey, tenant: Tenant, time: timedelta, *, steps: int) -> None:
     """Let so much time pass, in steps since one run takes only so many jobs."""
     started = journey.clock()
     for step in range(1, steps + 1):

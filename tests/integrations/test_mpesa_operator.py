@@ -156,7 +156,8 @@ async def test_every_result_code_is_produced_and_read(
     (result,) = await results(listener)
     assert result.code == code
     assert result.meaning.verdict is (RESULTS[code].verdict if code in RESULTS else Verdict.UNSURE)
-    assert len((await sandbox.book())["refunded"]) == (code == "0")
+    # Of a receipt that is reversed already, somebody gave the money back before.
+    assert len((await sandbox.book())["refunded"]) == (kind in {"success", "already_reversed"})
 
 
 async def test_a_wrong_password_shows_in_the_result_only_and_locks_the_operator(
