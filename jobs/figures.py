@@ -1,4 +1,4 @@
-"""Copies the figures of each tenant's payments to the owner database, so that staff see all at once."""
+"""Looks how each tenant fares: copies its figures for the platform, and tells of channels that fail."""
 
 import asyncio
 from collections import Counter
@@ -18,6 +18,7 @@ from owner_db.metrics.recording import DayCalls, DayFigures, keep_figures
 from owner_db.tenants.walking import settling_tenants
 from tenancy.engines import Tenants
 from tenancy.sessions import OwnerDatabase, Tenant
+from tenant_db.channels.alarming import watch_channels
 from tenant_db.metrics.measuring import Wanted, call_figures, payment_figures
 from tenant_db.metrics.rules import Dimension
 
@@ -44,16 +45,18 @@ class Figures:
         return (Periodic("collect_figures", COLLECT_EVERY_S, self.collect),)
 
     async def collect(self) -> None:
-        """Count the last days of every tenant again."""
+        """Count the last days of every tenant again, and look after its channels."""
         async for batch in settling_tenants(self._owner):
             await asyncio.gather(*(self.collect_of(id_) for id_ in batch))
 
     async def collect_of(self, tenant_id: UUID) -> None:
-        """Count the last days of one tenant again; one that can't be reached comes in the next round."""
+        """As `collect`, of one tenant; one that can't be reached comes in the next round."""
         async with self._slots:
             try:
                 tenant = await self._tenants.settling(tenant_id)
                 await self._copy(tenant)
+                async with tenant.transaction() as session:
+                    await watch_channels(session, self._clock())
             except UNREACHABLE as error:
                 log.warning("figures_pass_over", tenant=str(tenant_id), error=type(error).__name__)
 

@@ -112,6 +112,12 @@ async def channel_health(session: TenantSession, channel_id: UUID, now: datetime
     return ChannelHealth(channel_id, now, day, week, seen["last_callback_at"], seen["last_success_at"])
 
 
+async def health_since(session: TenantSession, channel_id: UUID, since: datetime) -> HealthWindow:
+    """What happened on a channel since an instant; nothing where there is no such channel."""
+    window, _ = await _window(session, channel_id, since)
+    return window
+
+
 async def _window(
     session: TenantSession, channel_id: UUID, since: datetime
 ) -> tuple[HealthWindow, dict[str, Any]]:
