@@ -5,7 +5,16 @@ from uuid import UUID
 from core.ids import Kind, outside
 from core.pages import Page, PageRequest
 from resolvers.idempotency import once, run_once
-from resolvers.reviews import ReviewFilter, as_input, carry_out, evidence, prepared, reload, reviews_in
+from resolvers.reviews import (
+    ReviewFilter,
+    as_input,
+    asking_for_receipts,
+    carry_out,
+    evidence,
+    prepared,
+    reload,
+    reviews_in,
+)
 from tenancy.audit import acting, record_audit
 from tenancy.context import OwnerContext
 from tenancy.roles import Scope
@@ -86,4 +95,5 @@ async def decide_tenant_review(
         input=as_input(command),
         ids={"review": decided.review_id},
     )
-    return await run_once(tenant.transaction, wanted, effect, reload)
+    async with asking_for_receipts(tenant):
+        return await run_once(tenant.transaction, wanted, effect, reload)

@@ -1,13 +1,14 @@
 """The people's queue of a business: questions with the evidence beside them, and what was decided."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
 
-from core.ids import Kind, outside
+from core.ids import Kind, inside, outside
 from core.pages import Page, PageRequest
 from resolvers.idempotency import once, run_once
 from resolvers.pages import page_of
@@ -18,8 +19,11 @@ from tenancy.context import OwnerContext, TenantContext
 from tenancy.feed import RESYNC
 from tenancy.roles import Scope
 from tenancy.sessions import Tenant, TenantSession
+from tenant_db.payments.locking import lock_payment
+from tenant_db.payments.reviewing import ask_for_receipt
 from tenant_db.reviews.commands import Decided
 from tenant_db.reviews.deciding import decide_review
+from tenant_db.reviews.errors import MoneyMayBeAnothers
 from tenant_db.reviews.evidence import Evidence, evidence_of
 from tenant_db.reviews.models import Review
 from tenant_db.reviews.rules import ReviewCause, ReviewDecision, ReviewState
@@ -73,7 +77,8 @@ async def decide(context: TenantContext, decided: Decided, idempotency_key: str)
     wanted = once(
         context, "decide_review", idempotency_key, input=as_input(command), ids={"review": decided.review_id}
     )
-    return await run_once(context.tenant.transaction, wanted, effect, reload)
+    async with asking_for_receipts(context.tenant):
+        return await run_once(context.tenant.transaction, wanted, effect, reload)
 
 
 async def review_updates(context: TenantContext) -> AsyncGenerator[Review, None]:
@@ -134,6 +139,21 @@ async def carry_out(
         details={"decision": command.decision.value, "proof": command.proof, **row.outcome},
     )
     return row
+
+
+@asynccontextmanager
+async def asking_for_receipts(tenant: Tenant) -> AsyncGenerator[None, None]:
+    """Where a decision is refused because a paid payment may have that money, ask which receipt it has.
+
+    What was refused is rolled back as a whole, so the question is put in a transaction of its own.
+    """
+    try:
+        yield
+    except MoneyMayBeAnothers as refusal:
+        async with tenant.transaction() as session:
+            payment = await lock_payment(session, inside(Kind.PAYMENT, refusal.payment_id))
+            await ask_for_receipt(session, payment)
+        raise
 
 
 def as_input(command: Decided) -> Mapping[str, object]:

@@ -30,7 +30,13 @@ from schema.refund_types import (
     RefundNotOfferedError,
     RefundTooMuchError,
 )
-from schema.review_types import DecisionNotPossibleError, ReceiptTakenError, Review, ReviewClosedError
+from schema.review_types import (
+    DecisionNotPossibleError,
+    MoneyMayBeAnothersError,
+    ReceiptTakenError,
+    Review,
+    ReviewClosedError,
+)
 from schema.reviews import DecideReviewInput, OnlyCause, OnlyState, ReviewId
 from tenancy.context import OwnerContext
 
@@ -50,6 +56,7 @@ DecideTenantReviewResult = Annotated[
     | ReviewClosedError
     | DecisionNotPossibleError
     | ReceiptTakenError
+    | MoneyMayBeAnothersError
     | PaymentNotRefundableError
     | PaymentNotCapturedError
     | RefundNotOfferedError

@@ -9,7 +9,7 @@ from schema.connections import Node
 from schema.errors import Error, Refusal
 from schema.finding_types import maybe_id
 from schema.scalars import api_enum
-from tenant_db.reviews.errors import DecisionNotPossible, ReceiptTaken, ReviewClosed
+from tenant_db.reviews.errors import DecisionNotPossible, MoneyMayBeAnothers, ReceiptTaken, ReviewClosed
 from tenant_db.reviews.models import Review as ReviewRow
 from tenant_db.reviews.rules import OPTIONS, ReviewCause, ReviewDecision, ReviewState, ReviewSubject
 
@@ -46,7 +46,8 @@ api_enum(
     "ReviewDecision",
     "What a person can decide.",
     {
-        ReviewDecision.MARK_PAID: "The payment was paid: needs the receipt that the provider shows.",
+        ReviewDecision.MARK_PAID: "The payment was paid: needs the receipt that the provider shows. "
+        "A payment that succeeded without one may be given it so.",
         ReviewDecision.MARK_NOT_PAID: "The payment was not paid. Money that comes later still counts.",
         ReviewDecision.MARK_REFUNDED: "The money was given back: needs the provider's reference.",
         ReviewDecision.MARK_NOT_REFUNDED: "The money was not given back, and is yours again.",
@@ -83,6 +84,16 @@ class ReceiptTakenError(Error):
     payment_id: strawberry.ID = strawberry.field(description="That payment.")
 
 
+@strawberry.type(
+    description="The money may be that of a payment that fits it in amount, payer and time, and tells no "
+    "receipt. While that is open, wait until it ends; where it is paid, say first which receipt is its own."
+)
+class MoneyMayBeAnothersError(Error):
+    payment_id: strawberry.ID = strawberry.field(
+        description="That payment. Where it is paid, a question about its receipt is open."
+    )
+
+
 class ClosedRefusal(Refusal[ReviewClosed, ReviewClosedError]):
     """Shows the state as the API's enum."""
 
@@ -94,6 +105,7 @@ REFUSALS = (
     ClosedRefusal(ReviewClosed, ReviewClosedError),
     Refusal(DecisionNotPossible, DecisionNotPossibleError),
     Refusal(ReceiptTaken, ReceiptTakenError),
+    Refusal(MoneyMayBeAnothers, MoneyMayBeAnothersError),
 )
 
 

@@ -32,7 +32,13 @@ from schema.refund_types import (
     RefundNotOfferedError,
     RefundTooMuchError,
 )
-from schema.review_types import DecisionNotPossibleError, ReceiptTakenError, Review, ReviewClosedError
+from schema.review_types import (
+    DecisionNotPossibleError,
+    MoneyMayBeAnothersError,
+    ReceiptTakenError,
+    Review,
+    ReviewClosedError,
+)
 from schema.scalars import MoneyInput
 from tenancy.context import TenantContext
 from tenant_db.reviews.commands import Decided
@@ -84,6 +90,7 @@ DecideReviewResult = Annotated[
     | ReviewClosedError
     | DecisionNotPossibleError
     | ReceiptTakenError
+    | MoneyMayBeAnothersError
     | PaymentNotRefundableError
     | PaymentNotCapturedError
     | RefundNotOfferedError

@@ -11,10 +11,11 @@ from sqlalchemy import exists, select
 from core.collecting import CaptureMode
 from core.money import Money
 from tenancy.sessions import TenantSession
+from tenant_db.payments.counting import credited_by_people
 from tenant_db.payments.crediting import charge_fee, clear_suspense, put_excess_aside
 from tenant_db.payments.ending import end_unpaid, succeed
 from tenant_db.payments.judging import Ruling, Standing, judge_answer
-from tenant_db.payments.locking import lock_account_receipt, lock_payment
+from tenant_db.payments.locking import lock_account_receipt, lock_money, lock_payment
 from tenant_db.payments.machine import AUTHORIZED, CREATED, PENDING, SUBMITTING, SUCCEEDED
 from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.reviewing import flag
@@ -37,6 +38,9 @@ ANOTHERS_RECEIPT: Final = "The provider tells the receipt of another payment."
 CREDITED_BY_HAND: Final = (
     "It was paid, but its money was in suspense, and people have credited a store with it."
 )
+
+
+MAY_BE_CREDITED: Final = "It was paid, and {receipt}, which people have credited, may be its money."
 
 
 class Verdict(StrEnum):
@@ -88,19 +92,25 @@ async def settle_by_answer(
 
 
 async def lock_told_receipt(session: TenantSession, payment_id: UUID, answer: Answer) -> None:
-    """Let one transaction at a time decide what the receipt paid; before the payment's own lock."""
-    if not isinstance(answer, Paid) or answer.receipt is None:
+    """Let one transaction at a time decide what the receipt paid; before the payment's own lock.
+
+    Where no receipt is told, whoever decides about money of that amount waits.
+    """
+    if not isinstance(answer, Paid):
         return
-    account = select(Payment.provider_account_id).where(Payment.id == payment_id)
-    await lock_account_receipt(session, await session.scalar(account), answer.receipt)
+    payment = await session.get_one(Payment, payment_id)
+    if answer.receipt is None:
+        await lock_money(session, payment.environment, payment.amount)
+    else:
+        await lock_account_receipt(session, payment.provider_account_id, answer.receipt)
 
 
 async def carry_out(
     session: TenantSession, payment: Payment, answer: Answer, cause: Cause, now: datetime
 ) -> Settled:
     """As `settle_by_answer`, of a payment that is locked, and its receipt with it."""
-    is_claimed = isinstance(answer, Paid) and await _is_claimed(session, payment, answer.receipt)
-    ruling = judge_answer(standing_of(payment), answer, is_claimed=is_claimed)
+    claim = await _claim(session, payment, answer.receipt) if isinstance(answer, Paid) else None
+    ruling = judge_answer(standing_of(payment), answer, is_claimed=claim is not None)
     match ruling, answer:
         case Ruling.SUCCEED, Paid():
             await _succeed(session, payment, answer, cause, now)
@@ -113,7 +123,7 @@ async def carry_out(
         case Ruling.STAY, StillPending():
             return _stay(session, payment, answer, cause)
         case Ruling.REVIEW, _:
-            note = _contradiction(payment, answer, is_claimed=is_claimed)
+            note = claim or _contradiction(payment, answer)
             about = ReviewCause.MISMATCH if isinstance(answer, Mismatch) else ReviewCause.CONTRADICTION
             flag(session, payment, note, cause, about)
             return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, note)
@@ -141,29 +151,32 @@ async def learn_receipt(session: TenantSession, payment: Payment, receipt: str, 
     await clear_suspense(session, payment)
 
 
-async def _is_claimed(session: TenantSession, payment: Payment, receipt: str | None) -> bool:
-    """Whether the receipt is another payment's, or its money was credited to a store by people.
+async def _claim(session: TenantSession, payment: Payment, receipt: str | None) -> str | None:
+    """Why the money is not this payment's: the receipt is another's, or people have credited it.
 
     A channel's receipts are told by callbacks alone.
     """
     if payment.channel_id is not None:
-        return payment.state is not SUCCEEDED and await _is_credited_apart(session, payment)
+        return None if payment.state is SUCCEEDED else await _credited(session, payment)
     if receipt is None:
-        return False
+        return None
     other = exists().where(
         Payment.provider_account_id == payment.provider_account_id,
         Payment.receipt == receipt,
         Payment.channel_id.is_(None),
         Payment.id != payment.id,
     )
-    return bool(await session.scalar(select(other)))
+    return ANOTHERS_RECEIPT if await session.scalar(select(other)) else None
 
 
-async def _is_credited_apart(session: TenantSession, payment: Payment) -> bool:
-    credited = exists().where(
+async def _credited(session: TenantSession, payment: Payment) -> str | None:
+    apart = exists().where(
         Confirmation.payment_id == payment.id, Confirmation.state == ConfirmationState.RESOLVED
     )
-    return bool(await session.scalar(select(credited)))
+    if await session.scalar(select(apart)):
+        return CREDITED_BY_HAND
+    receipt = await credited_by_people(session, payment)
+    return None if receipt is None else MAY_BE_CREDITED.format(receipt=receipt)
 
 
 async def _succeed(session: TenantSession, payment: Payment, paid: Paid, cause: Cause, now: datetime) -> None:
@@ -208,11 +221,9 @@ def _stay(session: TenantSession, payment: Payment, told: StillPending, cause: C
     return Settled(Verdict.SETTLED if is_new else Verdict.UNCHANGED, payment.id, payment.channel_id)
 
 
-def _contradiction(payment: Payment, answer: Answer, *, is_claimed: bool) -> str:
+def _contradiction(payment: Payment, answer: Answer) -> str:
     if isinstance(answer, Mismatch):
         return f"What the provider has does not fit: {answer.why}"
-    if is_claimed:
-        return CREDITED_BY_HAND if payment.channel_id is not None else ANOTHERS_RECEIPT
     if isinstance(answer, Authorized):
         return f"The payer's bank has promised {answer.amount}, which fits nothing that is open."
     if isinstance(answer, Paid) and payment.state is not SUCCEEDED:

@@ -85,11 +85,11 @@ async def by_payer(
         return await _locked(session, and_(Payment.id.in_(near), fits))
     # Clocks may be wrong: an open prompt of the payer's may be meant, whatever the time says.
     is_doubtful = any(row.status != EXPIRED for row in theirs)
-    is_told = _rules_out(new.payer) or not any(row.is_near for row in prompts)
+    is_told = rules_out(new.payer) or not any(row.is_near for row in prompts)
     return [] if is_told and not is_doubtful else None
 
 
-def _rules_out(payer: str) -> bool:
+def rules_out(payer: str) -> bool:
     """Whether a number as it was told can say that it was another phone; a hash says only which it was."""
     compact = "".join(payer.split()).removeprefix("+")
     return any(sign.isdigit() for sign in compact) and len(compact) < HASH_CHARACTERS

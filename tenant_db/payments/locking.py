@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from core.errors import NotFound
+from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.payments.models import Payment
 
@@ -22,6 +23,15 @@ async def lock_receipt(session: TenantSession, environment: str, receipt: str) -
 async def lock_account_receipt(session: TenantSession, account_id: UUID | None, receipt: str) -> None:
     """As `lock_receipt`, of a provider account that has no short code."""
     name = f"receipt:{account_id}:{receipt}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+async def lock_money(session: TenantSession, environment: str, amount: Money) -> None:
+    """Let one transaction at a time decide about money of this amount whose receipt nobody has told.
+
+    After the lock of a receipt, if there is one, and before a payment's row.
+    """
+    name = f"money:{environment}:{amount.currency.value}:{amount.minor}"
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from core.errors import InvalidInput, NotFound
 from core.ids import Kind, outside
@@ -16,6 +16,8 @@ from tenant_db.ledger.accounts import Holding, available, open_accounts, suspens
 from tenant_db.ledger.models import Transfer
 from tenant_db.ledger.posting import NewTransfer, post
 from tenant_db.ledger.rules import TransferKind
+from tenant_db.payments.answering import learn_receipt
+from tenant_db.payments.counting import paid_in_its_place, whose_it_may_be
 from tenant_db.payments.crediting import place_of
 from tenant_db.payments.ending import end_unpaid, succeed
 from tenant_db.payments.machine import PENDING, SUBMITTING, SUCCEEDED, UNKNOWN
@@ -29,8 +31,9 @@ from tenant_db.refunds.requesting import NewRefund, request_refund
 from tenant_db.refunds.rules import Done, NotDone, RefundCause, RefundOrigin
 from tenant_db.refunds.settling import settle_locked
 from tenant_db.reviews.commands import Decided
-from tenant_db.reviews.errors import DecisionNotPossible, ReceiptTaken
+from tenant_db.reviews.errors import DecisionNotPossible, MoneyMayBeAnothers, ReceiptTaken
 from tenant_db.reviews.models import Review
+from tenant_db.reviews.rules import receipt_as_told
 from tenant_db.stores.models import Store
 
 QUEUE: Final = "payments"
@@ -42,20 +45,23 @@ NOT_REFUNDED: Final = "A person has found that the money was not given back."
 async def mark_paid(
     session: TenantSession, review: Review, decided: Decided, now: datetime
 ) -> Mapping[str, str]:
-    """Settle a payment on the proof that a person has seen; its store is credited."""
+    """Settle a payment on the proof that a person has seen; its store is credited.
+
+    One that a query had settled gets its receipt, so that nobody takes its money for another's.
+    """
     payment = await _payment(session, review)
-    receipt = (decided.proof or "").strip()
-    if payment.state is SUCCEEDED:
+    receipt = receipt_as_told(payment.provider, decided.proof or "")
+    lacks_receipt = payment.channel_id is not None and payment.receipt is None
+    if payment.state is SUCCEEDED and not lacks_receipt:
         raise DecisionNotPossible(decided.decision.value, "the payment has succeeded.")
     if payment.state is SUBMITTING:
         raise DecisionNotPossible(decided.decision.value, "it is being sent at this moment.")
-    owner = await session.scalar(
-        select(Payment.id).where(_same_place(payment), Payment.receipt == receipt, Payment.id != payment.id)
-    )
-    if owner is not None:
-        raise ReceiptTaken(outside(Kind.PAYMENT, owner))
-    await _guard_confirmed(session, payment, receipt, decided)
-    await succeed(session, payment, receipt, Cause.REVIEW, now)
+    told = await _guarded(session, payment, receipt, decided)
+    if payment.state is SUCCEEDED:
+        await learn_receipt(session, payment, receipt, Cause.REVIEW)
+    else:
+        await _guard_rivals(session, payment, told, now)
+        await succeed(session, payment, receipt, Cause.REVIEW, now)
     _seen(session, payment, decided)
     return {"payment": outside(Kind.PAYMENT, payment.id)}
 
@@ -150,7 +156,7 @@ async def mark_not_refunded(
 
 
 async def credit_confirmation(
-    session: TenantSession, review: Review, decided: Decided, _now: datetime
+    session: TenantSession, review: Review, decided: Decided, now: datetime
 ) -> Mapping[str, str]:
     """Move money that fits no payment from suspense to a store."""
     row = await session.get_one(Confirmation, _id(review.confirmation_id))
@@ -160,6 +166,7 @@ async def credit_confirmation(
         raise InvalidInput("storeId", "Say whose balance grows.")
     if await session.get(Store, decided.store_id) is None:
         raise NotFound("store")
+    _refuse_anothers(await whose_it_may_be(session, row, now))
     place = Holding.of_channel(row.channel_id)
     name = f"{row.environment}:{row.short_code}:{row.receipt}"
     waiting, store = await open_accounts(
@@ -183,8 +190,15 @@ async def credit_confirmation(
     return {"transfer": outside(Kind.TRANSFER, posted.id)}
 
 
-async def _guard_confirmed(session: TenantSession, payment: Payment, receipt: str, decided: Decided) -> None:
-    """What the provider told of this receipt must be this payment's money."""
+async def _guarded(
+    session: TenantSession, payment: Payment, receipt: str, decided: Decided
+) -> Confirmation | None:
+    """The receipt must be free, and what the provider told of it must be this payment's money."""
+    owner = await session.scalar(
+        select(Payment.id).where(_same_place(payment), _names(receipt), Payment.id != payment.id)
+    )
+    if owner is not None:
+        raise ReceiptTaken(outside(Kind.PAYMENT, owner))
     told = await session.scalar(
         select(Confirmation).where(
             Confirmation.environment == payment.environment,
@@ -193,11 +207,35 @@ async def _guard_confirmed(session: TenantSession, payment: Payment, receipt: st
         )
     )
     if told is None:
-        return
+        return None
     if told.state == ConfirmationState.RESOLVED:
         raise DecisionNotPossible(decided.decision.value, "this money was credited before.")
     if told.amount != payment.amount:
         raise DecisionNotPossible(decided.decision.value, f"{receipt} brought {told.amount}.")
+    return told
+
+
+async def _guard_rivals(
+    session: TenantSession, payment: Payment, told: Confirmation | None, now: datetime
+) -> None:
+    """It must not be the money of another payment, of which a query says only that it was paid."""
+    if payment.channel_id is None:
+        return
+    if told is None:
+        _refuse_anothers(await paid_in_its_place(session, payment, now))
+    elif told.account.strip().upper() != payment.reference:
+        _refuse_anothers(await whose_it_may_be(session, told, now, but=payment.id))
+
+
+def _refuse_anothers(payment_id: UUID | None) -> None:
+    if payment_id is not None:
+        raise MoneyMayBeAnothers(outside(Kind.PAYMENT, payment_id))
+
+
+def _names(proof: str) -> ColumnElement[bool]:
+    """People may have copied any id that the provider shows of a payment."""
+    ids = (Payment.receipt, Payment.provider_reference, Payment.request_reference)
+    return or_(*(column == proof for column in ids))
 
 
 def _same_place(payment: Payment) -> ColumnElement[bool]:

@@ -3,7 +3,8 @@
 DomainError
 ├── ReviewClosed            somebody has decided, or it settled by itself
 ├── DecisionNotPossible     what it is about does not stand so that this could be done
-└── ReceiptTaken            the proof belongs to another payment
+├── ReceiptTaken            the proof belongs to another payment
+└── MoneyMayBeAnothers      a payment that tells no receipt may have been paid with it
 
 All depend on state, so an idempotency key remembers them.
 """
@@ -42,5 +43,21 @@ class ReceiptTaken(DomainError):
 
     def __init__(self, payment_id: str) -> None:
         super().__init__(f"This receipt is that of {payment_id}. Look again at what the provider shows.")
+        self.payment_id = payment_id
+        """As clients see it."""
+
+
+class MoneyMayBeAnothers(DomainError):
+    """The money may be that of a payment which is still open, or which was settled without a receipt."""
+
+    code = "MONEY_MAY_BE_ANOTHERS"
+    is_stored = True
+
+    def __init__(self, payment_id: str) -> None:
+        super().__init__(
+            f"This money may be that of {payment_id}, which fits it in amount, payer and time. If that is "
+            "still open, wait until it has ended. If it is paid, say first which receipt is its own: a "
+            "question about it is open."
+        )
         self.payment_id = payment_id
         """As clients see it."""

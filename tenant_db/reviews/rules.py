@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Final
 
+from tenant_db.payments.rules import MPESA
+
 
 class ReviewCause(StrEnum):
     """Why a person must look."""
@@ -82,3 +84,9 @@ OPTIONS: Final[Mapping[ReviewSubject, AbstractSet[ReviewDecision]]] = {
 """What can be decided about each sort of thing; how it stands decides whether it can be carried out."""
 NOTES_MAX: Final = 50
 """What is kept of one question: a provider that repeats itself must not fill the row."""
+
+
+def receipt_as_told(provider: str, proof: str) -> str:
+    """A receipt that a person has copied, as the provider writes it: M-Pesa in capitals."""
+    receipt = proof.strip()
+    return receipt.upper() if provider == MPESA else receipt

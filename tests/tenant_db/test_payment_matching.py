@@ -210,7 +210,7 @@ async def test_what_a_person_has_credited_is_not_credited_by_its_callback_and_an
 ) -> None:
     shop = await make_shop(tenant)
     payment, item = await pend(tenant, shop)
-    await confirm(tenant, told_of(shop, account="VIP001"))
+    await confirm(tenant, told_of(shop, account="VIP001", payer="2547 ***** 009"))
     if is_asked_first:
         await ask(tenant, payment, Paid())
     credit = ReviewDecision.CREDIT_STORE
