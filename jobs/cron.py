@@ -1,7 +1,7 @@
 """What runs again and again: each under a lock in PostgreSQL, each safe to run a second time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +13,12 @@ from jobs.supervision import OUTAGES
 from tenancy.sessions import OwnerDatabase
 
 RUN_MAX_S: Final = 900.0
+RARE_FROM_S: Final = 60.0
+"""What comes less often may take long, and must not hold up what comes every few seconds."""
+OFTEN_AT_ONCE: Final = 2
+RARE_AT_ONCE: Final = 1
+"""Each turn holds a connection to the owner database besides those that its work needs: all at once,
+as at the start of a process, they would leave none to themselves, the relays and the jobs."""
 
 log = structlog.get_logger()
 
@@ -26,11 +32,13 @@ class Periodic:
     run: Callable[[], Awaitable[object]]
 
 
-async def run_periodically(owner: OwnerDatabase, periodic: Periodic) -> None:
-    """Run it until cancelled. A run that fails is logged, and the next one comes in its time."""
-    while True:
-        await run_if_free(owner, periodic)
-        await asyncio.sleep(periodic.every_s)
+async def run_schedule(owner: OwnerDatabase, schedule: Sequence[Periodic]) -> None:
+    """Run all until cancelled. A run that fails is logged, and the next one comes in its time."""
+    often, rare = asyncio.Semaphore(OFTEN_AT_ONCE), asyncio.Semaphore(RARE_AT_ONCE)
+    async with asyncio.TaskGroup() as group:
+        for periodic in schedule:
+            places = rare if periodic.every_s >= RARE_FROM_S else often
+            group.create_task(_run_periodically(owner, periodic, places))
 
 
 async def run_if_free(owner: OwnerDatabase, periodic: Periodic) -> None:
@@ -45,6 +53,13 @@ async def run_if_free(owner: OwnerDatabase, periodic: Periodic) -> None:
         except Exception:
             # The outermost edge: a bug in one schedule must not stop payments in the same process.
             log.exception("periodic_failed")
+
+
+async def _run_periodically(owner: OwnerDatabase, periodic: Periodic, places: asyncio.Semaphore) -> None:
+    while True:
+        async with places:
+            await run_if_free(owner, periodic)
+        await asyncio.sleep(periodic.every_s)
 
 
 @asynccontextmanager

@@ -1,8 +1,9 @@
 """The one arq function: take a row, run what it asks for, write down how it ended."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,14 +17,16 @@ from jobs.work import Dead, Done, Handler, Later, Result, Work, backoff
 from tenancy.context import Services
 from tenancy.errors import TenantNotServed, TransactionInterrupted
 from tenancy.metrics import JOBS
-from tenancy.outbox import Begun, begin, bury, finish, postpone, renew
+from tenancy.outbox import Begun, begin, bury, finish, let_go, postpone, renew
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenancy.signals import OWNER_MEMBER
 
-RUN_LEASE_S: Final = 20.0
+RUN_LEASE_S: Final = 12.0
 """After a crash the row waits this long for its next run."""
-RENEW_EVERY_S: Final = 6.0
+RENEW_EVERY_S: Final = 4.0
 """Two renewals may fail before the lease is lost."""
+CATCH_UP_WAITS_S: Final = (0.5, 1.0, 2.0, 3.0, 3.0)
+"""When it is tried again to write down what an outage prevented; after that the leases have ended."""
 UNKNOWN_KIND_DELAY_S: Final = 60.0
 
 UNREACHABLE: Final = (
@@ -34,6 +37,10 @@ UNREACHABLE: Final = (
     asyncpg.InterfaceError,
 )
 """One tenant's outage, which must not stop the others."""
+
+_Database = OwnerDatabase | Tenant
+_Find = Callable[[], Awaitable[_Database]]
+_Write = Callable[[_Database], Awaitable[None]]
 
 log = structlog.get_logger()
 
@@ -47,26 +54,46 @@ class Runner:
         self._services = services
         self._handlers = handlers
         self._renew_every_s = renew_every_s
+        self._catching_up: set[asyncio.Task[None]] = set()
 
     async def run_outbox(self, ctx: Mapping[str, Any], tenant_id: str, outbox_id: str, epoch: int) -> None:
         """Run one row, at most once at a time. What arq thinks of the run is of no importance.
 
-        A row that can't be run now is left alone: its lease ends and the relay brings it back, with
-        the tenant's new epoch if that has changed. So it is with a run that is cancelled, whose
-        process dies, or whose result can't be written down.
+        A row that can't be run now is let go, and one whose result can't be written down gets it
+        later, without holding up this queue meanwhile. Where that fails, too, as where the process
+        dies or the run is cancelled, the row's lease ends and the relay brings it back, with the
+        tenant's new epoch if that has changed.
         """
         with structlog.contextvars.bound_contextvars(tenant=tenant_id, job=outbox_id):
+            write = partial(self._let_go, UUID(outbox_id))
             try:
                 database = await self._database(tenant_id, epoch)
                 begun = await self._begin(database, UUID(outbox_id))
                 if begun is None:
                     return
                 result = await self._result(database, begun)
-                await self._record(database, begun, result)
+                write = partial(self._record, begun, result)
+                await write(database)
             except UNREACHABLE as error:
                 log.warning("job_waits", error=type(error).__name__)
+                self._catch_up_soon(partial(self._database, tenant_id, epoch), write)
             else:
                 JOBS.labels(begun.kind, type(result).__name__.lower()).inc()
+
+    async def close(self) -> None:
+        """Give up what is still to be written down: leases end by themselves."""
+        for task in self._catching_up:
+            task.cancel()
+        await asyncio.gather(*self._catching_up, return_exceptions=True)
+
+    def _catch_up_soon(self, find: _Find, write: _Write) -> None:
+        task = asyncio.create_task(_catch_up(find, write))
+        self._catching_up.add(task)
+        task.add_done_callback(self._catching_up.discard)
+
+    async def _let_go(self, id: UUID, database: OwnerDatabase | Tenant) -> None:
+        async with database.transaction() as session:
+            await let_go(session, id, self._services.clock())
 
     async def _database(self, tenant_id: str, epoch: int) -> OwnerDatabase | Tenant:
         if tenant_id == OWNER_MEMBER:
@@ -110,7 +137,7 @@ class Runner:
                 log.warning("lease_not_renewed", error=type(error).__name__)
         log.warning("job_taken_over", kind=begun.kind, attempt=begun.attempt)
 
-    async def _record(self, database: OwnerDatabase | Tenant, begun: Begun, result: Result) -> None:
+    async def _record(self, begun: Begun, result: Result, database: OwnerDatabase | Tenant) -> None:
         now = self._services.clock()
         if isinstance(database, Tenant) and isinstance(result, Done):
             await finish_row(database, begun, now)
@@ -125,6 +152,17 @@ class Runner:
                 case Dead(why):
                     log.error("job_dead", kind=begun.kind, attempt=begun.attempt, why=why)
                     await bury(session, begun, now, why=why)
+
+
+async def _catch_up(find: _Find, write: _Write) -> None:
+    """Write down what an outage prevented; its end is rarely far, and the tenant's other rows wait for it."""
+    for wait_s in CATCH_UP_WAITS_S:
+        await asyncio.sleep(wait_s)
+        try:
+            await write(await find())
+        except UNREACHABLE:
+            continue
+        return
 
 
 async def _attempt(handler: Handler, work: Work) -> Result:

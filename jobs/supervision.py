@@ -13,7 +13,7 @@ from tenancy.errors import TenantNotServed, TransactionInterrupted
 
 PAUSE_FIRST_S: Final = 0.2
 PAUSE_MAX_S: Final = 10.0
-HEALTHY_S: Final = 30.0
+HEALTHY_S: Final = 5.0
 """A loop that ran this long has recovered: its next failure counts as the first."""
 OUTAGES: Final = (RedisError, SQLAlchemyError, TenantNotServed, TransactionInterrupted, OSError)
 

@@ -1,7 +1,7 @@
 """Finds work whose wake-up was lost, and rebuilds the due times when Redis has forgotten them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -16,7 +16,7 @@ from jobs.run import UNREACHABLE
 from owner_db.tenants.models import DirtyTenant
 from owner_db.tenants.walking import settling_tenants
 from tenancy.engines import Tenants
-from tenancy.outbox import all_due
+from tenancy.outbox import all_due, let_claims_go
 from tenancy.sessions import OwnerDatabase, Tenant, TenantSession
 from tenancy.signals import DUE_PREFIX, OWNER_MEMBER, SEALING
 from tenant_db.ledger.blocks import has_unsealed
@@ -32,6 +32,8 @@ MARK_LIFE_S: Final = 150.0
 ALL_EVERY_S: Final = 3_600.0
 AT_ONCE: Final = 4
 """Connections that sweeps may hold."""
+
+_Visit = Callable[[OwnerDatabase | Tenant, str], Awaitable[None]]
 
 log = structlog.get_logger()
 
@@ -60,7 +62,7 @@ class Sweeper:
         if await self._redis.exists(SENTINEL):
             return
         log.warning("due_times_rebuilt")
-        await self.sweep_all()
+        await self._sweep(self._revisit)
         # Only now: a rebuild that dies half-way is begun again.
         await self._redis.set(SENTINEL, "1")
 
@@ -72,7 +74,7 @@ class Sweeper:
         never = datetime.min.replace(tzinfo=now.tzinfo)
         self._visited = {marked: at for marked, at in self._visited.items() if marked in marks}
         chosen = sorted(marks, key=lambda marked: self._visited.get(marked, never))[:DIRTY_VISITS_MAX]
-        found = await asyncio.gather(*(self._visit_tenant(tenant_id) for tenant_id in chosen))
+        found = await asyncio.gather(*(self._visit_tenant(tenant_id, self._visit) for tenant_id in chosen))
         self._visited |= dict.fromkeys(chosen, now)
         old = now - timedelta(seconds=MARK_LIFE_S)
         clean = [
@@ -89,9 +91,12 @@ class Sweeper:
 
     async def sweep_all(self) -> None:
         """Visit every outbox there is."""
-        await self._visit(self._owner, OWNER_MEMBER)
+        await self._sweep(self._visit)
+
+    async def _sweep(self, visit: _Visit) -> None:
+        await visit(self._owner, OWNER_MEMBER)
         async for batch in settling_tenants(self._owner):
-            await asyncio.gather(*(self._visit_tenant(tenant_id) for tenant_id in batch))
+            await asyncio.gather(*(self._visit_tenant(tenant_id, visit) for tenant_id in batch))
 
     async def _marks(self) -> dict[UUID, datetime]:
         async with self._owner.reading() as session:
@@ -102,16 +107,22 @@ class Sweeper:
             )
             return dict(found.all())
 
-    async def _visit_tenant(self, id: UUID) -> bool:
+    async def _visit_tenant(self, id: UUID, visit: _Visit) -> bool:
         """Says whether the tenant's outbox could be read."""
         async with self._slots:
             try:
-                await self._visit(await self._tenants.settling(id), str(id))
+                await visit(await self._tenants.settling(id), str(id))
             except UNREACHABLE as error:
                 # One tenant's outage must not hide the others' work; the next sweep comes soon.
                 log.warning("sweep_passes_over", tenant=str(id), error=type(error).__name__)
                 return False
             return True
+
+    async def _revisit(self, database: OwnerDatabase | Tenant, member: str) -> None:
+        """As `_visit`, after Redis has lost what was claimed for it."""
+        async with database.transaction() as session:
+            await let_claims_go(session, self._clock())
+        await self._visit(database, member)
 
     async def _visit(self, database: OwnerDatabase | Tenant, member: str) -> None:
         async with database.reading() as session:

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError
 
-from jobs.cron import Periodic, run_periodically
+from jobs.cron import Periodic, run_schedule
 from jobs.nudges import Nudges
 from jobs.prompt_worker import PromptWorker, connect
 from jobs.relay import Queue, Relay
@@ -60,7 +60,7 @@ async def run_worker(
         async with asyncio.TaskGroup() as tasks:
             loops = [loop for one in serving for loop in one.loops()]
             loops += [keep_running("nudges", nudges.listen)]
-            loops += [run_periodically(services.owner, one) for one in schedule]
+            loops += [run_schedule(services.owner, schedule)]
             running = [tasks.create_task(loop) for loop in loops]
             log.info("worker_started", queues=[queue.name for queue in QUEUES])
             await stop.wait()
@@ -68,6 +68,7 @@ async def run_worker(
                 loop.cancel()
         log.info("worker_stops", running=sum(one.running() for one in serving))
         await asyncio.gather(*(one.finish(completion_wait_s) for one in serving))
+        await runner.close()
     finally:
         await redis.aclose(close_connection_pool=True)
 

@@ -39,7 +39,6 @@ from jobs.tenants import tenant_handlers
 from jobs.webhooks import webhook_handlers
 from jobs.work import Handler
 from jobs.worker import run_worker
-from server.app import create_app
 from server.compose import Process, process
 from server.settings import Settings, required
 from tenancy.engines import TenantEngines, Tenants
@@ -55,6 +54,8 @@ KEEP_ALIVE_S: Final = 65
 
 async def serve_api(settings: Settings) -> None:
     """Serve both schemas and the hooks until SIGTERM or SIGINT."""
+    from server.app import create_app  # noqa: PLC0415 - the schemas take seconds that a worker's start need not
+
     async with (
         process(settings, connections=settings.tenant_connections_max, name="hazina-server") as here,
         asyncio.TaskGroup() as chores,

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, null, select, true, update
 
 from core.clock import utc_now
 from core.ids import new_id
 from tenancy.columns import OutboxColumns
 from tenancy.outbox_statements import (
     OPEN,
+    PENDING,
     beginning,
     beginning_values,
     claiming,
@@ -160,6 +161,19 @@ async def finish(session: Session, begun: Begun, now: datetime) -> None:
         wake(session, begun.queue, now)
 
 
+async def let_go(session: Session, id: UUID, now: datetime) -> None:
+    """Have a claimed row claimed again at once: whoever was to run it could not begin.
+
+    Harmless where somebody else was given it meanwhile: a row begins once.
+    """
+    await _let_go(session, now, model_of(session, OutboxColumns).id == id)
+
+
+async def let_claims_go(session: Session, now: datetime) -> None:
+    """As `let_go`, with every row that was claimed and not begun."""
+    await _let_go(session, now, true())
+
+
 async def postpone(session: Session, begun: Begun, now: datetime, *, due: datetime, why: str) -> None:
     """Record that the row is to run again, at `due`."""
     values = {"state": "pending", "next_attempt_at": due, "last_error": why[:ERROR_LENGTH_MAX]}
@@ -172,6 +186,19 @@ async def bury(session: Session, begun: Begun, now: datetime, *, why: str) -> No
     await _end(
         session, begun, now, {"state": "dead", "finished_at": now, "last_error": why[:ERROR_LENGTH_MAX]}
     )
+
+
+async def _let_go(session: Session, now: datetime, which: ColumnElement[bool]) -> None:
+    model = model_of(session, OutboxColumns)
+    queues = await session.scalars(
+        update(model)
+        .where(which, model.state == PENDING, model.leased_until > now)
+        .values(leased_until=null())
+        .returning(model.queue)
+        .execution_options(synchronize_session=False)
+    )
+    for queue in set(queues):
+        wake(session, queue, now)
 
 
 async def _end(session: Session, begun: Begun, now: datetime, values: dict[str, object]) -> bool:

@@ -1,12 +1,19 @@
 """A row runs once at a time, and again where its run did not end."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import pytest
+
 from jobs.run import Runner
 from jobs.work import Done, Handler, by_kind
+from tenancy.columns import OutboxColumns
 from tenancy.context import Services
+from tenancy.engines import CONNECTIONS_PER_TENANT
+from tenancy.outbox import claim_due
 from tenancy.sessions import Tenant
 from tests.jobs.conftest import PATIENCE_S, Hand, MovingClock, leave, row_of
 
@@ -78,18 +85,71 @@ async def test_a_long_run_keeps_its_row(
     long = asyncio.create_task(runner.run_outbox(*arguments))
     await hand.next_run()
 
-    clock.skip(15)
-    moved_on = clock() + timedelta(seconds=19)
+    clock.skip(9)
+    moved_on = clock() + timedelta(seconds=11)
     async with asyncio.timeout(PATIENCE_S):
         while not await leased_beyond(tenant, job, moved_on):  # noqa: ASYNC110 - PostgreSQL can't set our event
             await asyncio.sleep(0)
-    clock.skip(15)
+    clock.skip(9)
     await runner.run_outbox(*arguments)
 
     assert hand.runs.empty(), "it was taken over although its run goes on"
     hand.end(Done())
     await long
     assert (await row_of(tenant, job)).state == "done"
+
+
+@asynccontextmanager
+async def crowded(services: Services, tenant: Tenant) -> AsyncIterator[None]:
+    """All connections that jobs may have to the tenant are busy."""
+    async with AsyncExitStack() as stack:
+        for _ in range(CONNECTIONS_PER_TENANT):
+            await stack.enter_async_context(services.tenants.engines.lease(tenant.ref))
+        yield
+
+
+async def until(tenant: Tenant, job: UUID, is_so: Callable[[OutboxColumns], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_so(await row_of(tenant, job)):  # noqa: ASYNC110 - PostgreSQL can't set our event
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def runner(services: Services, hand: Hand) -> AsyncIterator[Runner]:
+    made = Runner(services, by_kind([Handler("act", hand)]))
+    yield made
+    await made.close()
+
+
+async def test_a_row_that_could_not_begin_is_free_again_before_its_lease_ends(
+    services: Services, tenant: Tenant, runner: Runner, clock: MovingClock
+) -> None:
+    job = await leave(tenant)
+    async with tenant.transaction() as session:
+        await claim_due(session, "payments", clock(), lease_s=3_600, in_flight_max=8)
+
+    async with crowded(services, tenant):
+        await asyncio.create_task(runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch))
+        assert (await row_of(tenant, job)).leased_until is not None
+
+    await until(tenant, job, lambda row: row.leased_until is None)
+    assert (await row_of(tenant, job)).attempts == 0
+
+
+async def test_a_result_that_could_not_be_written_down_is_written_later(
+    services: Services, tenant: Tenant, runner: Runner, hand: Hand
+) -> None:
+    job = await leave(tenant)
+    run = asyncio.create_task(runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch))
+    await hand.next_run()
+
+    async with crowded(services, tenant):
+        hand.end(Done())
+        await run
+        assert (await row_of(tenant, job)).state == "running"
+
+    await until(tenant, job, lambda row: row.state == "done")
+    assert (await row_of(tenant, job)).attempts == 1
 
 
 async def test_a_job_that_kills_every_worker_becomes_a_dead_letter(

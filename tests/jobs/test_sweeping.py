@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from core.clock import utc_now
 from core.tenant import TenantStatus
-from jobs.cron import Periodic, run_if_free
+from jobs.cron import OFTEN_AT_ONCE, RARE_AT_ONCE, Periodic, run_if_free, run_schedule
 from jobs.sweeping import Sweeper
 from owner_db.tenants.directory import mark_dirty
 from owner_db.tenants.models import DirtyTenant
@@ -173,3 +173,28 @@ async def test_a_run_that_fails_leaves_the_lock_to_the_next(owner: OwnerDatabase
         await run_if_free(owner, Periodic("sweep", 1, run))
 
     assert runs == 2
+
+
+async def test_turns_that_come_at_once_leave_connections_to_others(owner: OwnerDatabase) -> None:
+    at_once, begun = [0], asyncio.Queue[int]()
+    may_end = asyncio.Semaphore(0)
+
+    async def run() -> None:
+        at_once[0] += 1
+        begun.put_nowait(at_once[0])
+        await may_end.acquire()
+        at_once[0] -= 1
+
+    often = [Periodic(f"often {number}", 5, run) for number in range(5)]
+    rare = [Periodic(f"rare {number}", 3_600, run) for number in range(2)]
+    running = asyncio.create_task(run_schedule(owner, [*often, *rare]))
+    counts = []
+    for number in range(len(often) + len(rare)):
+        if number >= OFTEN_AT_ONCE + RARE_AT_ONCE:
+            may_end.release()
+        counts.append(await begun.get())
+    may_end.release()
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert max(counts) == OFTEN_AT_ONCE + RARE_AT_ONCE
