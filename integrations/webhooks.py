@@ -76,6 +76,10 @@ class DisputeTold:
     evidence_due_at: datetime | None
     is_withdrawn: bool | None = None
     """True: the money was taken back; False: it was given back; None: it does not say."""
+    fee: Money | None = None
+    """What the provider charges for the dispute itself, in the dispute's currency, where it says."""
+    fee_returned: Money | None = None
+    """What it has given back of that."""
 
 
 ProviderEvent = PaymentTold | RefundTold | DisputeTold

@@ -33,6 +33,8 @@ async def dispute_told(work: Work, account_id: UUID, event: DisputeTold) -> Resu
             DisputeStatus(event.status.value),
             event.evidence_due_at,
             event.is_withdrawn,
+            event.fee,
+            event.fee_returned,
         )
         await tell_dispute(session, told, work.services.clock())
     return Done()

@@ -137,6 +137,7 @@ def _refund(refund: Object) -> RefundTold:
 
 def _dispute(dispute: Object, is_withdrawn: bool | None) -> DisputeTold:  # noqa: FBT001 - a fact of the event's type
     evidence = dispute.get("evidence_details")
+    fees = _fees(dispute)
     return DisputeTold(
         provider_reference=require_id(dispute.get("id")),
         payment_reference=object_id(dispute.get("payment_intent")),
@@ -147,7 +148,29 @@ def _dispute(dispute: Object, is_withdrawn: bool | None) -> DisputeTold:  # noqa
         status=DISPUTE_STATUSES.get(word(dispute.get("status")), DisputeStatus.UNDER_REVIEW),
         evidence_due_at=_instant(evidence.get("due_by") if isinstance(evidence, dict) else None),
         is_withdrawn=is_withdrawn,
+        fee=_sum([fee for fee in fees if fee.minor > 0]),
+        fee_returned=_sum([-fee for fee in fees if fee.minor < 0]),
     )
+
+
+def _fees(dispute: Object) -> list[Money]:
+    """Of the movements a dispute has caused, in its own currency: what settles in another is in statements.
+
+    Source: stripe 16.1.0, `Dispute.balance_transactions`, `BalanceTransaction.fee`.
+    """
+    moved = dispute.get("balance_transactions")
+    fees = []
+    for entry in moved if isinstance(moved, list) else []:
+        try:
+            fees.append(of_stripe(require_object(entry).get("fee"), require_object(entry).get("currency")))
+        except BadMessage:
+            continue
+    disputed = _money(dispute)
+    return [fee for fee in fees if disputed is not None and fee.currency is disputed.currency]
+
+
+def _sum(fees: Sequence[Money]) -> Money | None:
+    return Money(sum(fee.minor for fee in fees), fees[0].currency) if fees else None
 
 
 def _money(thing: Object) -> Money | None:

@@ -11,6 +11,7 @@ from core.ids import Kind, new_id, outside
 from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
+from tenant_db.disputes.charging import charge_dispute_fee, return_dispute_fee
 from tenant_db.disputes.models import Dispute
 from tenant_db.disputes.rules import ENDED, DisputeStatus
 from tenant_db.disputes.stepping import tell, tell_happened
@@ -39,6 +40,10 @@ class ToldDispute:
     evidence_due_at: datetime | None
     is_withdrawn: bool | None
     """True: the money was taken back; False: it was given back; None: it does not say."""
+    fee: Money | None = None
+    """What the provider charges for the dispute itself, where it says."""
+    fee_returned: Money | None = None
+    """What it has given back of that."""
 
 
 async def tell_dispute(session: TenantSession, told: ToldDispute, now: datetime) -> Dispute:
@@ -57,6 +62,7 @@ async def tell_dispute(session: TenantSession, told: ToldDispute, now: datetime)
     if told.is_withdrawn is False:
         dispute.is_reinstatement_told = True
     await _book(session, payment, dispute)
+    await _book_fee(session, payment, dispute, told)
     if is_new or _facts(dispute) != before:
         dispute.version += 1
         tell(session, dispute)
@@ -144,6 +150,7 @@ async def _book(session: TenantSession, payment: Payment, dispute: Dispute) -> N
             return
         taken = TakenBack(
             dispute.amount,
+            # The payer's bank decides it: no refund of ours, and no mistake that a reversal undoes.
             TransferKind.ADJUSTMENT,
             f"dispute:{dispute.id}",
             {"dispute": outside(Kind.DISPUTE, dispute.id)},
@@ -155,6 +162,15 @@ async def _book(session: TenantSession, payment: Payment, dispute: Dispute) -> N
         booked = await give_back(session, payment, dispute.withdrawal_id, dispute.amount, DECIDED_FOR_US)
         dispute.reinstatement_id = booked.transfer_id
         await _worry(session, payment, booked.trouble)
+
+
+async def _book_fee(session: TenantSession, payment: Payment, dispute: Dispute, told: ToldDispute) -> None:
+    if payment.state is not SUCCEEDED:
+        return
+    if told.fee is not None and told.fee.minor > 0:
+        await _worry(session, payment, await charge_dispute_fee(session, payment, dispute, told.fee))
+        if told.fee_returned is not None and told.fee_returned.minor > 0:
+            await _worry(session, payment, await return_dispute_fee(session, dispute, told.fee_returned))
 
 
 async def _warn(session: TenantSession, dispute: Dispute, *, is_new: bool, was: str) -> None:

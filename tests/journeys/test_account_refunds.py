@@ -232,7 +232,7 @@ async def test_a_dispute_takes_the_money_and_gives_it_back_when_it_is_won(
 
     async def told(step: str, status: str) -> Dispute:
         await journey.sandbox.control(
-            "stripe/dispute", reference=payment.provider_reference, step=step, status=status
+            "stripe/dispute", reference=payment.provider_reference, step=step, status=status, fee=1_500
         )
         await hear(journey, tenant, stand)
         async with tenant.reading() as session:
@@ -242,7 +242,7 @@ async def test_a_dispute_takes_the_money_and_gives_it_back_when_it_is_won(
     opened = await told("created", "needs_response")
     assert (opened.status, opened.amount_minor, opened.payment_id) == ("needs_response", 150_000, payment.id)
     await told("funds_withdrawn", "needs_response")
-    assert (await takings(tenant, stand)).store == before - 150_000
+    assert (await takings(tenant, stand)).store == before - 150_000 - 1_500
     await told("closed", "won")
     won = await told("funds_reinstated", "won")
 

@@ -26,7 +26,7 @@ from tenant_db.payments.models import Payment
 from tenant_db.refunds.errors import RefundTooMuch
 from tenant_db.reviews.models import Review
 from tests.factories.ledger import NOW, require_sound_books
-from tests.factories.payments import Shop, books, make_shop
+from tests.factories.payments import Books, Shop, books, make_shop
 from tests.factories.refunds import kes, make_paid, request, store_money
 from tests.racing import race
 
@@ -46,9 +46,15 @@ async def shop(tenant: Tenant) -> Shop:
 
 
 async def tell(
-    tenant: Tenant, payment: Payment, step: Step, *, reference: str = "dp_1", amount: Money | None = None
+    tenant: Tenant,
+    payment: Payment,
+    step: Step,
+    *,
+    reference: str = "dp_1",
+    amount: Money | None = None,
+    fees: tuple[Money | None, Money | None] = (None, None),
 ) -> Dispute:
-    told = ToldDispute(payment.id, reference, amount, "fraudulent", step[0], None, step[1])
+    told = ToldDispute(payment.id, reference, amount, "fraudulent", step[0], None, step[1], *fees)
     async with tenant.transaction() as session:
         return await tell_dispute(session, told, utc_now())
 
@@ -79,6 +85,30 @@ async def test_whatever_the_order_each_effect_is_booked_once(
         assert dispute.status == status, order
         assert await store_money(tenant, shop) == (bank, 0), order
         assert (dispute.reinstatement_id is not None) is (status == "won")
+    await require_sound_books(tenant)
+
+
+async def test_the_fee_of_a_dispute_is_the_stores_until_the_provider_returns_it(
+    tenant: Tenant, shop: Shop
+) -> None:
+    payment = await make_paid(tenant, shop)
+    fee = kes(1_500)
+    for _ in range(2):
+        await tell(tenant, payment, WITHDRAWN, fees=(fee, None))
+    assert await books(tenant, shop) == Books(-1_500, -1_500, 0)
+
+    for step in (REINSTATED, WON, WITHDRAWN):
+        await tell(tenant, payment, step, fees=(fee, fee if step is not WITHDRAWN else None))
+
+    assert await books(tenant, shop) == Books(100_000, 100_000, 0)
+    async with tenant.reading() as session:
+        kinds = sorted(await session.scalars(select(Transfer.kind).where(Transfer.amount_minor == 1_500)))
+        assert kinds == ["fee", "reversal", "reversal", "transfer"]
+        assert list(await session.scalars(select(Review))) == []
+    await tell(tenant, payment, WON, fees=(kes(2_000), None))
+    async with tenant.reading() as session:
+        (review,) = await session.scalars(select(Review))
+    assert (review.cause, await store_money(tenant, shop)) == ("dispute", (100_000, 0))
     await require_sound_books(tenant)
 
 

@@ -213,12 +213,22 @@ class Dispute:
     status: str
     due_by: int
     is_live: bool = False
+    fee: int = 0
+    """What Stripe charges for it, in its currency."""
+    moved: list[str] = field(default_factory=list)
+    """Steps that moved money."""
+
+    def move(self, step: str) -> None:
+        """Take or give the money at a step that does, once."""
+        if step.startswith("funds_") and step not in self.moved:
+            self.moved.append(step)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "object": "dispute",
             "amount": self.amount,
+            "balance_transactions": [self._movement(step) for step in self.moved],
             "charge": self.charge,
             "created": self.created,
             "currency": self.currency,
@@ -228,6 +238,21 @@ class Dispute:
             "payment_intent": self.payment_intent,
             "reason": self.reason,
             "status": self.status,
+        }
+
+    def _movement(self, step: str) -> dict[str, Any]:
+        sign = -1 if step == "funds_withdrawn" else 1
+        amount, fee = sign * self.amount, -sign * self.fee
+        return {
+            "id": f"txn_{self.id[3:]}_{step}",
+            "object": "balance_transaction",
+            "amount": amount,
+            "currency": self.currency,
+            "fee": fee,
+            "net": amount - fee,
+            "reporting_category": "dispute" if sign < 0 else "dispute_reversal",
+            "source": self.id,
+            "type": "adjustment",
         }
 
 

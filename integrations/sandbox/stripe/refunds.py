@@ -102,7 +102,7 @@ class RefundsApi:
             )
 
     async def dispute(self, given: dict[str, Any]) -> dict[str, Any]:
-        """`{"reference", "step", "status", "reason", "amount"}`: open a dispute, or tell its next step."""
+        """`{"reference", "step", "status", "reason", "amount", "fee"}`: open a dispute, or tell a step."""
         intent = self._intents.get(str(given.get("reference", "")))
         step = str(given.get("step", "created"))
         if intent is None or intent.latest_charge is None or step not in DISPUTE_STEPS:
@@ -110,6 +110,8 @@ class RefundsApi:
         found = next((each for each in self._disputes if each.payment_intent == intent.id), None)
         dispute = found or self._open(intent, given)
         dispute.status = str(given.get("status", dispute.status))
+        dispute.fee = int(given.get("fee", dispute.fee))
+        dispute.move(step)
         self._disputes.save(dispute)
         body = event(f"charge.dispute.{step}", dispute.as_json(), intent.key, seconds(self._clock()), {})
         await self._webhooks.tell(Message(body["id"], intent.key, intent.id, body), Plan())

@@ -135,7 +135,7 @@ async def test_a_dispute_is_told_step_by_step(stripe: Stripe, inbox: Inbox) -> N
         ("closed", "won"),
     ):
         await stripe.sandbox.control(
-            "stripe/dispute", reference=accepted.provider_reference, step=step, status=status
+            "stripe/dispute", reference=accepted.provider_reference, step=step, status=status, fee=1_500
         )
         await stripe.settle(accepted)
 
@@ -146,6 +146,13 @@ async def test_a_dispute_is_told_step_by_step(stripe: Stripe, inbox: Inbox) -> N
         (DisputeStatus.NEEDS_RESPONSE, True),
         (DisputeStatus.WON, False),
         (DisputeStatus.WON, None),
+    ]
+    fee = Money(1_500, Currency.USD)
+    assert [(event.fee, event.fee_returned) for event in told] == [
+        (None, None),
+        (fee, None),
+        (fee, fee),
+        (fee, fee),
     ]
     for event in told:
         assert (event.payment_reference, event.receipt) == (accepted.provider_reference, receipt)
