@@ -12,6 +12,7 @@ from core.clock import Clock
 from jobs.cron import Periodic
 from jobs.payment_sweep import SWEEP
 from jobs.run import UNREACHABLE
+from jobs.webhooks import FORGET
 from jobs.work import Dead, Done, Handler, Result, Work
 from owner_db.tenants.walking import settling_tenants
 from tenancy.engines import Tenants
@@ -92,6 +93,7 @@ class Nights:
                     planned = await ask_for_night(session, night, self._clock())
                     if planned:
                         announce(session, SWEEP, queue=QUEUE)
+                        announce(session, FORGET, queue=QUEUE)
                     for asked in planned:
                         after_s = asked.int % STORES_SPREAD_S
                         announce(session, KIND, queue=QUEUE, after_s=after_s, reconciliation_id=str(asked))

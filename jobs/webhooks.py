@@ -17,8 +17,10 @@ from tenancy.outbox import somebody_comes
 from tenant_db.alerts.raising import raise_alert
 from tenant_db.webhooks import delivering
 from tenant_db.webhooks.delivering import Answered, Message, Target
+from tenant_db.webhooks.forgetting import AT_ONCE, forget_deliveries
 from tenant_db.webhooks.rules import DisabledReason
 
+FORGET: Final = "forget_webhooks"
 RUN_S: Final = 30.0
 """With the last message's own time, within what a job may take."""
 DISABLED: Final = {
@@ -34,7 +36,8 @@ PATIENCE_S: Final = 2.0
 def webhook_handlers(allowed: Sequence[Network]) -> list[Handler]:
     """The jobs of webhooks; `allowed` are private networks that may be called: for development."""
     return [
-        Handler("deliver_webhooks", partial(deliver_webhooks, allowed=allowed), attempts_max=ATTEMPTS_MAX)
+        Handler("deliver_webhooks", partial(deliver_webhooks, allowed=allowed), attempts_max=ATTEMPTS_MAX),
+        Handler(FORGET, forget_webhooks, attempts_max=ATTEMPTS_MAX),
     ]
 
 
@@ -55,6 +58,16 @@ async def deliver_webhooks(work: Work, *, allowed: Sequence[Network]) -> Result:
     finally:
         async with work.tenant.transaction() as session:
             await delivering.leave_endpoint(session, endpoint_id)
+
+
+async def forget_webhooks(work: Work) -> Result:
+    """Delete the log of what was delivered a month ago, in small steps; again is harmless."""
+    began = monotonic()
+    while monotonic() - began < RUN_S:
+        async with work.tenant.transaction() as session:
+            if await forget_deliveries(session, work.services.clock()) < AT_ONCE:
+                return Done()
+    return Later(0, "more is old")
 
 
 async def _drain(work: Work, target: Target, allowed: Sequence[Network]) -> Result:

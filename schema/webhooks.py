@@ -104,7 +104,10 @@ class WebhookQueries:
     async def webhook_endpoints(self, info: Info[TenantContext, None]) -> list[WebhookEndpoint]:
         return [WebhookEndpoint.of(row) for row in await webhooks.webhook_endpoints(info.context)]
 
-    @strawberry.field(description="What an endpoint was told, the newest first. Needs webhooks:read.")
+    @strawberry.field(
+        description="What an endpoint was told, the newest first. Delivered messages are kept for 30 days. "
+        "Needs webhooks:read."
+    )
     async def webhook_deliveries(
         self,
         info: Info[TenantContext, None],

@@ -77,7 +77,6 @@ INSERT_ONLY = frozenset(
         "ledger_entries",
         "ledger_blocks",
         "order_items",
-        "webhook_attempts",
     }
 )
 """Tables in which the application's role may neither update nor delete."""

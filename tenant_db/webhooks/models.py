@@ -66,7 +66,7 @@ class WebhookDelivery(Keyed, TenantModel):
 
 
 class WebhookAttempt(Keyed, TenantModel):
-    """One try to deliver, and what was answered. Insert-only."""
+    """One try to deliver, and what was answered. Never changed; deleted with its message after a month."""
 
     __tablename__ = "webhook_attempts"
     __table_args__ = (Index("ix_webhook_attempts_delivery", "delivery_id", "id"),)

@@ -62,6 +62,7 @@ OF_TENANTS: Final = {
     "ask_refund": {"refund_id": "refund"},
     "make_export": {"export_id": "export"},
     "deliver_webhooks": {"endpoint_id": "webhook_endpoint"},
+    "forget_webhooks": {},
     "expire_export": {"export_id": "export"},
     "reconcile_scope": {"reconciliation_id": "reconciliation"},
     "import_statement": {"import_id": "statement_import"},
