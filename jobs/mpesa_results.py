@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.alerts import AlertKind
 from core.ids import Kind, outside
 from integrations.errors import BadMessage, FailureReason
-from integrations.mpesa.operator_codes import Verdict
+from integrations.mpesa.operator_codes import ALREADY_REVERSED, Verdict
 from integrations.mpesa.results import OperatorResult, read_balances, read_result, read_status
 from integrations.protocol import RefundAnswer, Refunded, RefundFailed
 from jobs.channel_proving import NO_RESULT, accept_channel, refuse_channel
@@ -19,7 +19,7 @@ from jobs.payment_calls import QUEUE as REFUNDS_QUEUE
 from jobs.providers import Providers
 from jobs.quarantine import alert_quarantined
 from jobs.refunds import ASK, SUBMIT, refund_answered
-from jobs.work import Done, Result, Work
+from jobs.work import Done, Later, Result, Work
 from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
 from tenant_db.alerts.raising import raise_alert
@@ -32,19 +32,24 @@ from tenant_db.inbox.processing import close, quarantine, take
 from tenant_db.payments.matching import NewConfirmation, settle_by_confirmation
 from tenant_db.payments.models import Payment
 from tenant_db.refunds import submitting
-from tenant_db.refunds.machine import FAILED, REQUESTED, REVERSED, SUCCEEDED
+from tenant_db.refunds.machine import FAILED, REQUESTED, REVERSED, SUBMITTING, SUCCEEDED
 from tenant_db.refunds.models import Refund
 
 RESULT: Final = "mpesa_result"
 TIMEOUT: Final = "mpesa_timeout"
 NEVER_ARRIVED_AFTER: Final = timedelta(minutes=30)
 """A reversal that M-Pesa does not know may wait in its queue for as long; sent again, it is R000001."""
+SOON_S: Final = 1.0
 NOBODY: Final = "no request has this address"
 ANOTHER: Final = "it answers another request than its address says"
 
 
 class _Aside(Exception):
     """The message proves nothing, and is kept as it came."""
+
+
+class _TooSoon(Exception):
+    """Our own request is still being answered, and the answer would undo what the message says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ async def process_result(work: Work, providers: Providers, message: TenantInbox)
         await _follow(work, providers, message)
     except (BadMessage, _Aside) as error:
         await _mark(work, message.id, str(error))
+    except _TooSoon:
+        return Later(SOON_S, "our own request is still being answered")
     else:
         await _mark(work, message.id, None)
     return Done()
@@ -201,8 +208,10 @@ async def _follow_reversal(work: Work, given: _Given, result: OperatorResult | N
     if refund.provider_reference not in (None, result.conversation_id, given.payment.receipt):
         raise _Aside(ANOTHER)
     verdict = result.meaning.verdict
+    if verdict is Verdict.REPEATED and refund.state is SUBMITTING:
+        raise _TooSoon
     if verdict in (Verdict.REPEATED, Verdict.UNSURE):
-        await _ask(work, refund.id)
+        await _ask(work, refund.id, result if verdict is Verdict.REPEATED else None)
         return
     is_done = verdict is Verdict.DONE
     if refund.state in (SUCCEEDED, FAILED, REVERSED):
@@ -234,8 +243,12 @@ async def _send_again(work: Work, refund: Refund) -> None:
             announce(session, SUBMIT, queue=REFUNDS_QUEUE, refund_id=str(refund.id))
 
 
-async def _ask(work: Work, refund_id: UUID) -> None:
+async def _ask(work: Work, refund_id: UUID, repeat: OperatorResult | None = None) -> None:
+    """Ask how a refund stands; after a `repeat` by its receipt, since its own request did nothing."""
     async with work.tenant.transaction() as session:
+        if repeat is not None:
+            is_back = repeat.code == ALREADY_REVERSED
+            await submitting.repeats(session, refund_id, repeat.told if is_back else None)
         announce(session, ASK, queue=REFUNDS_QUEUE, refund_id=str(refund_id))
 
 

@@ -13,6 +13,7 @@ from integrations.mpesa.codes import Fault
 
 DUPLICATE_ERROR: Final = "500.002.1001"
 DUPLICATE_TEXT: Final = "duplicate"
+ALREADY_REVERSED: Final = "R000001"
 MAINTENANCE_ERRORS: Final = ("00.002.1001", "1000000")
 """Overload and throttling: the request may be lost or waiting."""
 
@@ -69,7 +70,7 @@ RESULTS: Final[Mapping[str, Meaning]] = {
     "2028": _failed(_SETUP, "The short code is not permitted to do this."),
     "2040": _failed(FailureReason.PAYER_NOT_ALLOWED, "The receiver has no M-Pesa account."),
     "8006": _failed(_SETUP, "The operator is locked. Unlock it on the M-Pesa organisation portal."),
-    "R000001": Meaning(Verdict.REPEATED, FailureReason.DECLINED, "This receipt is reversed already."),
+    ALREADY_REVERSED: Meaning(Verdict.REPEATED, FailureReason.DECLINED, "This receipt is reversed already."),
     "R000002": _failed(FailureReason.DECLINED, "M-Pesa does not know this receipt."),
     "SFC_IC0003": _failed(_SETUP, "The short code or the number is not known."),
 }

@@ -117,7 +117,7 @@ class DarajaOperator:
     ) -> Response:
         refusal = self._judge_operator(body, known, "InitiatorName" if operation == "b2c" else "Initiator")
         now = self._settings.clock()
-        outcome = self.plans.take(operation, known.code, subject)
+        outcome = self.plans.take(operation, known.code, subject, *self.operators.about(subject))
         serial = f"{secrets.randbelow(10**12):012}"
         request = OperatorRequest(
             id=f"AG_{now.astimezone(EAST_AFRICA_TIME):%Y%m%d}_{serial}",

@@ -127,14 +127,14 @@ class OperatorPlans:
         self._planned: deque[tuple[OperatorOutcome, str | None, str | None]] = deque()
 
     def add(self, outcome: OperatorOutcome, short_code: str | None, subject: str | None = None) -> None:
-        """`subject` is the receipt, id or number that the request must be about."""
+        """`subject` is what the request must be about: a receipt, an id, a number."""
         self._planned.append((outcome, short_code, subject))
 
-    def take(self, operation: str, short_code: str, subject: str = "") -> OperatorOutcome:
+    def take(self, operation: str, short_code: str, *subjects: str) -> OperatorOutcome:
         """The first that fits, taken out; a success if there is none."""
         for planned in self._planned:
             outcome, code, about = planned
-            if outcome.operation == operation and code in (None, short_code) and about in (None, subject):
+            if outcome.operation == operation and code in (None, short_code) and about in (None, *subjects):
                 self._planned.remove(planned)
                 return outcome
         return OperatorOutcome(operation)

@@ -53,6 +53,10 @@ class Operators:
     def by_originator(self, own_id: str) -> OperatorRequest | None:
         return next((each for each in self.requests if each.originator_conversation_id == own_id), None)
 
+    def about(self, id_: str) -> list[str]:
+        """What the request of an id was about: the receipt of a reversal, for one."""
+        return [each.subject for each in self.requests if each.id == id_]
+
     async def release(self, subject: str | None) -> dict[str, list[str]]:
         """Tell now, and truly, what is late, withheld or lost; of one id or receipt, or of all."""
         chosen = [each for each in self.requests if subject in (None, each.id, each.subject)]

@@ -33,7 +33,8 @@ NEXT: Final[Mapping[RefundStatus, AbstractSet[RefundStatus]]] = {
     # Back to `requested` only where surely nothing was sent.
     SUBMITTING: {REQUESTED, UNKNOWN, PENDING, NEEDS_ATTENTION, SUCCEEDED, FAILED},
     UNKNOWN: {REQUESTED, PENDING, NEEDS_ATTENTION, SUCCEEDED, FAILED},
-    PENDING: {NEEDS_ATTENTION, SUCCEEDED, FAILED},
+    # To `unknown` where the request turns out to repeat an earlier one, which is the one that counts.
+    PENDING: {UNKNOWN, NEEDS_ATTENTION, SUCCEEDED, FAILED},
     NEEDS_ATTENTION: {PENDING, SUCCEEDED, FAILED},
     # The money came back: the provider could not deliver it after all.
     SUCCEEDED: {REVERSED},

@@ -8,7 +8,7 @@ from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.payments.models import Payment
 from tenant_db.refunds.locking import Locked, lock_refund
-from tenant_db.refunds.machine import REQUESTED, SUBMITTING, UNKNOWN, RefundStatus
+from tenant_db.refunds.machine import PENDING, REQUESTED, SUBMITTING, UNKNOWN, RefundStatus
 from tenant_db.refunds.models import Refund
 from tenant_db.refunds.rules import SEND_WINDOW, NotDone, RefundCause
 from tenant_db.refunds.settling import settle_locked
@@ -120,13 +120,28 @@ async def reject(session: TenantSession, refund_id: UUID, told: NotDone, now: da
     return locked.refund.state
 
 
+async def repeats(session: TenantSession, refund_id: UUID, attention: str | None) -> RefundStatus:
+    """The provider says that this request repeats an earlier one: what became of that one is unknown.
+
+    The request's own id is forgotten, for its end says nothing of the money. `attention` is set where the
+    provider says that the money went back already: then it is never sent again.
+    """
+    refund = (await lock_refund(session, refund_id)).refund
+    if refund.state is PENDING:
+        step(session, refund, UNKNOWN, RefundCause.CALLBACK, why="the provider has had this request before")
+    if refund.state is UNKNOWN:
+        refund.provider_reference = None
+        refund.attention = attention
+    return refund.state
+
+
 async def send_again(session: TenantSession, refund_id: UUID, asked_at: datetime) -> RefundStatus:
     """The provider surely never got it, so it may be sent again.
 
     `asked_at` is the claim that the question was about: what a later one may have sent stays in doubt.
     """
     refund = (await lock_refund(session, refund_id)).refund
-    if refund.state is UNKNOWN and refund.submitted_at == asked_at:
+    if refund.state is UNKNOWN and refund.submitted_at == asked_at and refund.attention is None:
         step(session, refund, REQUESTED, RefundCause.QUERY, why="the provider never got it")
     return refund.state
 

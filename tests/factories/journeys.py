@@ -63,7 +63,7 @@ from tests.sandbox import RunningSandbox, running_sandbox, serving
 
 READ_TIMEOUT_S = 0.5
 """What "slow" is: the sandbox never answers, and nobody wants to wait for that."""
-RUNS_MAX = 200
+RUNS_MAX = 1_000
 
 
 @dataclass(slots=True)
