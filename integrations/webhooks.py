@@ -57,6 +57,7 @@ class RefundTold:
     """A provider tells of a refund: always a reason to ask, never an answer."""
 
     payment_reference: str | None
+    """One of the provider's ids of the payment, its receipt among them."""
     refund_reference: str | None
     refund_id: str | None = None
     """Ours, where it carries it."""

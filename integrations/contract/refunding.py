@@ -1,5 +1,6 @@
 """Checks: giving money back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -42,6 +43,10 @@ async def a_refund_is_given_once(harness: Harness) -> None:
         if isinstance(asked, ProviderRejected) and asked.code == "not_supported":
             raise NotApplicable("the provider can't be asked about refunds")
         expect(isinstance(asked, Refunded | RefundPending), f"a refund that was given is answered {asked!r}")
+    listed = await outcome(adapter.list_refunds(question, paid.receipt))
+    if not (isinstance(listed, ProviderRejected) and listed.code == "not_supported"):
+        found = [(each.refund_id, each.amount) for each in listed] if isinstance(listed, Sequence) else listed
+        expect(found == [(refund.refund_id, amount)], f"the payment's one refund is listed as {found!r}")
 
 
 async def more_than_the_rest_is_refused(harness: Harness) -> None:

@@ -1,6 +1,6 @@
 """Speaks Flutterwave v3 for one account of one tenant."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,6 +38,7 @@ from integrations.protocol import (
     Intent,
     KeyProof,
     ListedPayment,
+    ListedRefund,
     NotPaid,
     Question,
     RefundAnswer,
@@ -128,7 +129,7 @@ class FlutterwaveClient(Adapter):
         return judge(question, found, is_over=True)
 
     async def refund_payment(self, refund: RefundRequest) -> RefundAnswer:
-        transaction_id = await self._transaction_id(refund)
+        transaction_id = await self._transaction_id(refund.payment, refund.receipt)
         if transaction_id is None:
             raise ProviderRejected("no_transaction", "Nothing was paid there.", FailureReason.DECLINED)
         return await self._refunds.give(refund, transaction_id)
@@ -138,10 +139,15 @@ class FlutterwaveClient(Adapter):
     ) -> RefundAnswer | Absent:
         if provider_reference is not None and id_of(provider_reference) is not None:
             return await self._refunds.ask(refund, provider_reference, id_of(refund.receipt))
-        transaction_id = await self._transaction_id(refund)
+        transaction_id = await self._transaction_id(refund.payment, refund.receipt)
         if transaction_id is None:
             return self._refunds.missing(refund)
         return await self._refunds.find(refund, transaction_id)
+
+    async def list_refunds(self, payment: Question, receipt: str | None) -> Sequence[ListedRefund]:
+        """As `Refunds.listed`."""
+        transaction_id = await self._transaction_id(payment, receipt)
+        return [] if transaction_id is None else await self._refunds.listed(payment, transaction_id)
 
     async def list_payments(self, since: datetime, until: datetime) -> AsyncIterator[ListedPayment]:
         """Every attempt, hosted and direct; a row is no proof, and is verified before it counts."""
@@ -251,10 +257,10 @@ class FlutterwaveClient(Adapter):
             # Switching it off again is harmless.
             raise ProviderUnavailable(error.message) from error
 
-    async def _transaction_id(self, refund: RefundRequest) -> str | None:
-        if id_of(refund.receipt) is not None:
-            return id_of(refund.receipt)
-        found = await self._best(refund.payment)
+    async def _transaction_id(self, payment: Question, receipt: str | None) -> str | None:
+        if id_of(receipt) is not None:
+            return id_of(receipt)
+        found = await self._best(payment)
         return found.id if found is not None and found.status == SUCCESSFUL else None
 
 

@@ -75,4 +75,6 @@ def _refund(data: dict[str, Json]) -> Sequence[ProviderEvent]:
     if id_ is None:
         return []
     comment = text_of(data.get("comments")) or text_of(data.get("comment"))
-    return [RefundTold(text_of(data.get("tx_ref")) or None, id_, comment or None)]
+    # Without our reference, the transaction's id names the payment: it is its receipt.
+    transaction_id = id_of(data.get("TransactionId")) or id_of(data.get("tx_id"))
+    return [RefundTold(text_of(data.get("tx_ref")) or transaction_id, id_, comment or None)]

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Final
 
 from core.clock import Clock
+from core.ids import Kind
+from core.money import Money
 from integrations.ages import is_missed, made_at
 from integrations.errors import BadMessage, OutcomeUnknown, ProviderUnavailable
 from integrations.flutterwave.listing import day, pages
@@ -25,7 +27,16 @@ from integrations.flutterwave.messages import (
 )
 from integrations.flutterwave.transport import Transport
 from integrations.flutterwave.words import RefundWord, refund_word
-from integrations.protocol import Absent, RefundAnswer, Refunded, RefundFailed, RefundPending, RefundRequest
+from integrations.protocol import (
+    Absent,
+    ListedRefund,
+    Question,
+    RefundAnswer,
+    Refunded,
+    RefundFailed,
+    RefundPending,
+    RefundRequest,
+)
 from integrations.wire_json import Json, require_object
 
 STUCK_AFTER: Final = timedelta(days=7)
@@ -33,7 +44,8 @@ STUCK: Final = "Flutterwave hasn't paid it out for seven days: it may have to be
 UNLIKE: Final = "Flutterwave tells another amount or payment for this refund: compare them there."
 UNNAMED: Final = "Flutterwave lists a refund of this amount without our note: compare it there."
 LISTED_WITHIN: Final = timedelta(days=30)
-"""How far back the list is read where a refund's id holds no time."""
+"""How far back the list is read where a refund's id holds no time, and for refunds of the dashboard."""
+OURS: Final = f"{Kind.REFUND.value}_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,7 @@ class Refunds:
         One that was sent too lately to be missed is pending; so is one that may be ours but carries no note.
         """
         unnamed = False
-        async for row in self._of(refund, transaction_id):
+        async for row in self._of(self._since(refund), transaction_id):
             if row.comment == refund.refund_id:
                 return self._answer(refund, row, transaction_id)
             unnamed = unnamed or (not row.comment and _has_amount(row, refund))
@@ -127,16 +139,35 @@ class Refunds:
         """What to make of one that Flutterwave does not show."""
         return Absent() if is_missed(refund.sent_at, self.clock()) else RefundPending(None)
 
+    async def listed(self, payment: Question, transaction_id: str) -> list[ListedRefund]:
+        """Every refund of a transaction in the last 30 days, made by us or on the dashboard.
+
+        Raises:
+            ProviderUnavailable: no answer that could be read.
+        """
+        now = self.clock()
+        since = max(made_at(payment.payment_id) or now - LISTED_WITHIN, now - LISTED_WITHIN)
+        found = []
+        async for row in self._of(since, transaction_id):
+            amount = money_of(row.amount, payment.amount)
+            if amount is None:
+                raise ProviderUnavailable("a refund without an amount")
+            ours = row.comment if row.comment.startswith(OURS) else None
+            found.append(ListedRefund(row.id, ours, amount, self._standing(row, amount)))
+        return found
+
     async def _noted(self, refund: RefundRequest, transaction_id: str) -> RefundRow | None:
-        async for row in self._of(refund, transaction_id):
+        async for row in self._of(self._since(refund), transaction_id):
             if row.comment == refund.refund_id:
                 return row
         return None
 
-    async def _of(self, refund: RefundRequest, transaction_id: str) -> AsyncIterator[RefundRow]:
-        now = self.clock()
-        since = made_at(refund.refund_id) or now - LISTED_WITHIN
-        query = {"from": day(since - timedelta(days=1)), "to": day(now + timedelta(days=1))}
+    def _since(self, refund: RefundRequest) -> datetime:
+        return made_at(refund.refund_id) or self.clock() - LISTED_WITHIN
+
+    async def _of(self, since: datetime, transaction_id: str) -> AsyncIterator[RefundRow]:
+        until = self.clock() + timedelta(days=1)
+        query = {"from": day(since - timedelta(days=1)), "to": day(until)}
         async for value in pages(self.transport, "refund_list", self.paths.refunds, query):
             try:
                 row = RefundRow.of(value)
@@ -149,9 +180,12 @@ class Refunds:
         is_other = None not in (row.transaction_id, transaction_id) and row.transaction_id != transaction_id
         if is_other or not _has_amount(row, refund):
             return RefundPending(row.id, UNLIKE)
+        return self._standing(row, refund.amount)
+
+    def _standing(self, row: RefundRow, amount: Money) -> RefundAnswer:
         match row.word:
             case RefundWord.DONE:
-                return Refunded(row.id, refund.amount)
+                return Refunded(row.id, amount)
             case RefundWord.FAILED:
                 return RefundFailed(row.status or "failed", "Flutterwave says the refund failed.", row.id)
         is_stuck = row.created_at is not None and self.clock().astimezone(UTC) - row.created_at > STUCK_AFTER

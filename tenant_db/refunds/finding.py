@@ -15,10 +15,14 @@ from tenant_db.refunds.models import Refund
 async def payment_named(
     session: TenantSession, account_id: UUID, reference: str | None, receipt: str | None = None
 ) -> UUID | None:
-    """The payment of this account with the provider's id or receipt; None where there is none, or several."""
+    """The payment of this account with the provider's id or receipt; None where there is none, or several.
+
+    `reference` is any of its ids: Flutterwave names a refund's payment by what is our receipt.
+    """
     named = []
     if reference:
-        named += [Payment.provider_reference == reference, Payment.request_reference == reference]
+        ids_of_it = (Payment.provider_reference, Payment.request_reference, Payment.receipt)
+        named += [column == reference for column in ids_of_it]
     if receipt:
         named.append(Payment.receipt == receipt)
     if not named:

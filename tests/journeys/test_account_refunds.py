@@ -201,17 +201,21 @@ async def test_a_refused_call_does_not_bring_back_what_an_earlier_one_gave(
     assert before.store - (await takings(tenant, stand)).store == PART
 
 
-async def test_a_refund_made_in_the_dashboard_is_written_down_once(journey: Journey, tenant: Tenant) -> None:
-    stand = await open_stand(journey, tenant, "stripe")
+@pytest.mark.parametrize("provider", ["stripe", "flutterwave"])
+async def test_a_refund_made_in_the_dashboard_is_written_down_once(
+    journey: Journey, tenant: Tenant, provider: str
+) -> None:
+    stand = await open_stand(journey, tenant, provider)
     payment = await paid(journey, tenant, stand)
     before = await takings(tenant, stand)
 
-    async with httpx.AsyncClient(base_url=journey.sandbox.url_of("stripe"), trust_env=False) as http:
-        answer = await http.post(
-            "/v1/refunds",
-            data={"payment_intent": payment.provider_reference, "amount": "700"},
-            headers={"authorization": f"Bearer {stand.key}"},
-        )
+    url, key = journey.sandbox.url_of(provider), {"authorization": f"Bearer {stand.key}"}
+    async with httpx.AsyncClient(base_url=url, headers=key, trust_env=False) as http:
+        if provider == "stripe":
+            form = {"payment_intent": payment.provider_reference, "amount": "700"}
+            answer = await http.post("/v1/refunds", data=form)
+        else:
+            answer = await http.post(f"/transactions/{payment.receipt}/refund", json={"amount": 7})
     assert answer.status_code == 200, answer.text
     await hear(journey, tenant, stand)
     await journey.run(tenant, within=SOON)

@@ -198,5 +198,32 @@ async def test_another_payments_refund_is_never_taken_for_ours(desk: Desk, paid:
     assert await desk.client.query_refund(ours, None) == Absent()
 
 
+@pytest.mark.parametrize("with_receipt", [True, False], ids=["receipt", "no receipt"])
+async def test_every_refund_of_a_payment_is_listed_whoever_made_it(
+    desk: Desk,
+    paid: tuple[Intent, str],
+    with_receipt: bool,  # noqa: FBT001 - pytest gives it
+) -> None:
+    other = prompt_of()
+    theirs = (await desk.client.create_payment(other)).request_reference
+    await desk.release()
+    await desk.client.refund_payment(refund_of(other, theirs))
+    ours, by_hand = refund_of(*paid, minor=10_000), refund_of(*paid, minor=20_000)
+    await desk.client.refund_payment(ours)
+    await desk.plan({"operation": "refund", "result": "failed", "details": {"has_no_comment": True}})
+    await desk.client.refund_payment(by_hand)
+    await desk.release()
+
+    intent, receipt = paid
+    found = await desk.client.list_refunds(question_of(intent), receipt if with_receipt else None)
+
+    by_amount = {listed.amount.minor: listed for listed in found}
+    assert set(by_amount) == {10_000, 20_000}
+    assert (by_amount[10_000].refund_id, by_amount[20_000].refund_id) == (ours.refund_id, None)
+    assert isinstance(by_amount[10_000].answer, Refunded)
+    assert isinstance(by_amount[20_000].answer, RefundFailed)
+    assert await desk.client.list_refunds(question_of(prompt_of()), None) == []
+
+
 def unpaid() -> RefundRequest:
     return refund_of(prompt_of(), None)

@@ -118,7 +118,9 @@ async def test_a_refund_is_told_in_capitals(desk: Desk, hook: Scripted) -> None:
     begun = await desk.client.refund_payment(refund_of(intent, accepted.request_reference))
     await desk.release()
 
-    assert list(SCHEME.read((await told_to(hook, 2))[-1])) == [RefundTold(None, begun.provider_reference)]
+    assert list(SCHEME.read((await told_to(hook, 2))[-1])) == [
+        RefundTold(accepted.request_reference, begun.provider_reference)
+    ]
 
 
 async def test_a_forged_webhook_has_another_hash(desk: Desk, hook: Scripted) -> None:
