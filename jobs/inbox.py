@@ -11,8 +11,8 @@ from integrations.protocol import NotPaid, Paid
 from jobs.inbox_webhooks import KIND as WEBHOOK
 from jobs.inbox_webhooks import process_webhook
 from jobs.mpesa_results import RESULT, TIMEOUT, process_result
+from jobs.payment_calls import QUESTIONS
 from jobs.payments import ASK_ATTEMPTS_MAX, ASK_PAUSE_MAX_S, as_told, asked_of
-from jobs.payments import QUEUE as PAYMENTS_QUEUE
 from jobs.providers import Providers
 from jobs.quarantine import alert_quarantined
 from jobs.work import Done, Handler, Later, Result, Work, backoff
@@ -159,12 +159,12 @@ def _mark(session: TenantSession, message: TenantInbox, settled: Settled, work: 
         quarantine(message, settled.note, now)
         alert_quarantined(session, message, settled.note)
         if settled.is_worth_asking and settled.payment_id is not None:
-            announce(session, "ask_payment", queue=PAYMENTS_QUEUE, payment_id=str(settled.payment_id))
+            announce(session, "ask_payment", queue=QUESTIONS, payment_id=str(settled.payment_id))
             if message.kind == "stk_result":
                 announce(
                     session,
                     "ask_receipt",
-                    queue=PAYMENTS_QUEUE,
+                    queue=QUESTIONS,
                     payment_id=str(settled.payment_id),
                     inbox_id=str(message.id),
                 )

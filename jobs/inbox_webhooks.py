@@ -16,7 +16,7 @@ from integrations.registry import integration_for
 from integrations.webhooks import DisputeTold, PaymentTold, ProviderEvent, RefundTold
 from jobs.disputes import dispute_told
 from jobs.payment_asking import ASK_PAUSE_MAX_S
-from jobs.payment_calls import QUEUE, called, nothing, record
+from jobs.payment_calls import QUESTIONS, called, nothing, record
 from jobs.payment_words import as_answer, asked_of
 from jobs.providers import Providers, Route
 from jobs.refunds import refund_told
@@ -180,4 +180,4 @@ async def _marked(
         close(message, now)
     if settled.is_worth_asking and settled.payment_id is not None:
         id_ = str(settled.payment_id)
-        announce(session, "ask_payment", queue=QUEUE, after_s=FEE_AFTER_S, payment_id=id_)
+        announce(session, "ask_payment", queue=QUESTIONS, after_s=FEE_AFTER_S, payment_id=id_)

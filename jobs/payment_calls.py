@@ -17,6 +17,8 @@ from tenancy.sessions import TenantSession
 from tenant_db.payments.machine import CREATED, PaymentStatus
 
 QUEUE: Final = "payments"
+QUESTIONS: Final = "questions"
+"""After an outage all open payments are asked about at once: no new one waits for that."""
 RECORD_WAITS_S: Final = (0.2, 1.0, 3.0, 5.0)
 """Together with the longest call they fit into one run."""
 

@@ -9,7 +9,7 @@ from integrations.account import NotConfigured
 from integrations.errors import FailureReason as WhyNot
 from integrations.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
 from integrations.protocol import Accepted
-from jobs.payment_calls import QUEUE, Subject, called, record, subject_of
+from jobs.payment_calls import QUESTIONS, Subject, called, record, subject_of
 from jobs.payment_rows import accepted_at_once
 from jobs.payment_words import as_answer, intent_of
 from jobs.providers import Providers, Route, poll_ladder_s
@@ -70,7 +70,7 @@ def _callback_url(work: Work, route: Route, subject: Subject, item: str) -> str:
 async def _claim_of(
     work: Work, subject: Subject, item: str, ladder_s: tuple[int, ...]
 ) -> Claim | PaymentStatus:
-    asking = Asking(QUEUE, "poll_payment", ladder_s[0])
+    asking = Asking(QUESTIONS, "poll_payment", ladder_s[0])
     claim = await claim_at_once(
         work.tenant,
         Seen(subject.payment_id, subject.version, subject.store_id),
@@ -87,7 +87,15 @@ async def _claim(work: Work, payment_id: UUID, item: str, ladder_s: tuple[int, .
         claim = await submitting.claim(session, payment_id, sha256(item.encode()).digest(), now)
         if isinstance(claim, Claim) and claim.is_first:
             # In the claim's own commit: whatever happens to this run, somebody asks.
-            announce(session, "poll_payment", queue=QUEUE, after_s=ladder_s[0], payment_id=str(payment_id))
+            # With the payment's id: whoever ends the payment ends the asking without a search.
+            announce(
+                session,
+                "poll_payment",
+                queue=QUESTIONS,
+                after_s=ladder_s[0],
+                row_id=payment_id,
+                payment_id=str(payment_id),
+            )
     return claim
 
 

@@ -25,7 +25,7 @@ from integrations.protocol import (
 )
 from integrations.webhooks import RefundTold
 from jobs.mpesa_requests import url_of_question
-from jobs.payment_calls import QUEUE, called, record
+from jobs.payment_calls import QUESTIONS, QUEUE, called, record
 from jobs.providers import Providers, Route
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from tenancy.outbox import announce
@@ -167,7 +167,7 @@ async def _claim(work: Work, refund_id: UUID, item: str | None) -> Claim | Refun
         claim = await submitting.claim(session, refund_id, item_hash, work.services.clock())
         if isinstance(claim, Claim) and claim.is_first:
             # In the claim's own commit: whatever happens to this run, somebody asks.
-            announce(session, ASK, queue=QUEUE, after_s=ASK_LADDER_S[0], refund_id=str(refund_id))
+            announce(session, ASK, queue=QUESTIONS, after_s=ASK_LADDER_S[0], refund_id=str(refund_id))
     return claim
 
 

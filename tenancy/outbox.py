@@ -54,14 +54,23 @@ class Begun:
     """1 at the first run. It fences: a run whose lease was taken over can't record anything."""
 
 
-def announce(session: Session, kind: str, *, queue: str, after_s: float = 0, **ids: str) -> UUID:
+def announce(
+    session: Session, kind: str, *, queue: str, after_s: float = 0, row_id: UUID | None = None, **ids: str
+) -> UUID:
     """Leave a job that runs once this transaction has committed, not before `after_s`.
 
-    `ids` become the payload: what the job reads again when it runs, never a document.
+    `ids` become the payload: what the job reads again when it runs, never a document. `row_id`
+    names the row where somebody must find it again; at most one job may have it.
     """
     due = utc_now() + timedelta(seconds=after_s)
     row = add_row(
-        session, OutboxColumns, id=new_id(), queue=queue, kind=kind, payload=ids, next_attempt_at=due
+        session,
+        OutboxColumns,
+        id=row_id or new_id(),
+        queue=queue,
+        kind=kind,
+        payload=ids,
+        next_attempt_at=due,
     )
     wake(session, queue, due)
     return row.id

@@ -111,4 +111,4 @@ async def _have_asked(session: TenantSession, payment_id: UUID, entry: Listed) -
     payment = await lock_payment(session, payment_id)
     if payment.provider_reference is None and payment.state is UNKNOWN:
         payment.provider_reference = entry.provider_reference
-    announce(session, "ask_payment", queue="payments", payment_id=str(payment_id))
+    announce(session, "ask_payment", queue="questions", payment_id=str(payment_id))

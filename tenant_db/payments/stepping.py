@@ -1,11 +1,16 @@
 """Writes a payment's step: its event, and the notices that wake subscribers after the commit."""
 
+from functools import partial
 from uuid import UUID
 
+from sqlalchemy import update
+
+from core.clock import utc_now
 from tenancy.metrics import PAYMENTS
 from tenancy.sessions import Notice, TenantSession
 from tenant_db.orders.telling import tell_of
-from tenant_db.payments.machine import PaymentStatus
+from tenant_db.outbox.models import TenantOutbox
+from tenant_db.payments.machine import ENDED, PaymentStatus
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Cause
 from tenant_db.payments.telling import tell_of_step
@@ -20,6 +25,18 @@ def step(
     PAYMENTS.labels(payment.provider, payment.status).inc()
     tell(session, payment)
     tell_of_step(session, payment, to)
+    if to in ENDED:
+        session.at_end.append(partial(_ask_no_more, payment.id))
+
+
+async def _ask_no_more(id: UUID, session: TenantSession) -> None:
+    """End the ladder of a payment that has ended: else a job would find that out at each next rung."""
+    await session.execute(
+        update(TenantOutbox)
+        .where(TenantOutbox.id == id, TenantOutbox.kind == "poll_payment", TenantOutbox.state == "pending")
+        .values(state="done", finished_at=utc_now(), leased_until=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def remark(session: TenantSession, payment: Payment, cause: Cause, **details: str | int) -> None:

@@ -23,6 +23,7 @@ from tenant_db.channels.models import Channel
 from tests.databases import PostgresServer
 from tests.factories.journeys import Journey, running_journey
 from tests.factories.payments import PHONE, read
+from tests.jobs.conftest import row_of
 
 
 @pytest.fixture
@@ -66,6 +67,17 @@ async def test_every_call_is_logged_without_secrets_paths_or_phones(journey: Jou
         *prompt["callback_url"].split("/")[-2:],
     ):
         assert secret not in written
+
+
+async def test_nobody_asks_about_a_payment_that_has_ended(journey: Journey, tenant: Tenant) -> None:
+    await journey.open_shop(tenant)
+
+    payment = await journey.pay(tenant, "insufficient_funds", order_reference="A-1")
+
+    assert (await journey.tell(tenant, payment)).status == "failed"
+    asking = await row_of(tenant, payment.id)
+    assert (asking.kind, asking.queue) == ("poll_payment", "questions")
+    assert (asking.state, asking.attempts) == ("done", 0)
 
 
 async def test_opening_a_channels_secrets_leaves_an_audit_row(journey: Journey, tenant: Tenant) -> None:

@@ -57,13 +57,15 @@ async def test_settling_and_matching_at_once_leave_the_rows_and_notices_of_the_v
 
 
 async def test_the_job_that_would_ask_is_ended_with_its_payment(tenant: Tenant) -> None:
-    one = await waiting(tenant)
+    fast, slow = [await waiting(tenant, code) for code in SHORT_CODES]
 
-    assert await settle_at_once(tenant, one.told, one.callback, NOW)
+    assert await settle_at_once(tenant, fast.told, fast.callback, NOW)
+    await by_verbs(tenant, slow)
 
     async with tenant.reading() as session:
-        job = await session.get_one(TenantOutbox, one.payment.id)
-    assert (job.kind, job.state, job.finished_at) == ("poll_payment", "done", NOW)
+        jobs = [await session.get_one(TenantOutbox, one.payment.id) for one in (fast, slow)]
+    assert [(job.kind, job.state) for job in jobs] == [("poll_payment", "done")] * 2
+    assert jobs[0].finished_at == NOW
 
 
 async def test_a_confirmation_that_comes_first_settles_at_once_and_the_callback_repeats_it(
