@@ -71,14 +71,18 @@ async def succeed(
 
 
 def end_unpaid(session: TenantSession, payment: Payment, told: NotPaid, cause: Cause, now: datetime) -> None:
-    """End an open payment without money, as `rules.ended_as` says."""
+    """End an open payment without money, as `rules.ended_as` says.
+
+    Where we gave it up because the payer's time was over, what the payer was told last stays the reason.
+    """
     # What was authorised did not wait for the payer any more.
     is_over = payment.state is not AUTHORIZED and now >= payment.expires_at
     to = ended_as(told.reason, window_over=is_over)
     payment.sub_status = (SubStatus.STK_FAILED if payment.provider == MPESA else SubStatus.NOT_PAID).value
     payment.next_action = None
-    payment.failure_code = told.reason.value
-    payment.failure_message = told.message
+    is_given_up = is_over and told.reason is FailureReason.CANCELLED_BY_MERCHANT
+    if payment.failure_code is None or not is_given_up:
+        payment.failure_code, payment.failure_message = told.reason.value, told.message
     payment.settled_at = now
     answered(session, payment)
     if payment.state is UNKNOWN and to is not FAILED:

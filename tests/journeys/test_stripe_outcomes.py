@@ -19,8 +19,8 @@ from tests.factories.outcomes import (
 
 
 def given_up(first: str | None = None) -> Course:
-    """Taken back at Stripe when the payer's hour was over."""
-    return left_open(first, "expired", "cancelled_by_merchant")
+    """Taken back at Stripe when the payer's hour was over: the last decline stays the reason."""
+    return left_open(first, "expired", first or "cancelled_by_merchant")
 
 
 OUTCOMES: Final[dict[str, Course]] = {
