@@ -1,10 +1,12 @@
-"""What of an outside call may be kept: no secret, token, hook path or whole phone number."""
+"""What of an outside call or message may be kept: no secret, token, hook path or whole phone number."""
 
 import re
+from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import urlsplit
 
-from integrations.wire_json import Json
+from integrations.errors import BadMessage
+from integrations.wire_json import Json, read_json, write_json
 
 SECRET_KEYS: Final = frozenset(
     {
@@ -22,7 +24,7 @@ SECRET_KEYS: Final = frozenset(
 PERSONAL_KEYS: Final = frozenset(
     {
         *("firstname", "middlename", "lastname", "fullname", "accountname", "email", "ipaddress"),
-        *("otp", "pin", "birthday", "address"),
+        *("otp", "pin", "birthday", "address", "cvc", "cvv", "pan", "cardnumber"),
     }
 )
 TEXT_CHARACTERS_MAX: Final = 300
@@ -39,6 +41,7 @@ _PHONE_KEYS: Final = ("phone", "msisdn")
 _PEOPLE: Final = frozenset({"customer", "payer", "recipient", "billingdetails"})
 # Stripe quotes keys in its messages; a client secret lets its holder act on a payment.
 _KEY: Final = re.compile(r"\b(?:(?:sk|rk)_(?:test|live)|whsec)_[A-Za-z0-9*_]+|(?<=_)secret_[A-Za-z0-9]+")
+_HOOK: Final = re.compile(rb"(\\?/hooks\\?/)(?:[0-9A-Za-z_.-]|\\?/)+")
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 
@@ -67,6 +70,33 @@ def redact_text(text: str) -> str:
     masked = _KEY.sub("<redacted>", _EMAIL.sub("<e-mail>", _URL.sub(_without_path, printable)))
     masked = _PHONE.sub(r"\1*****\2", _REQUEST_ID.sub(r"\1\2*****\3", masked))
     return masked if len(masked) <= TEXT_CHARACTERS_MAX else f"{masked[:TEXT_CHARACTERS_MAX]}…"
+
+
+def without_fields(body: bytes, fields: AbstractSet[str]) -> bytes:
+    """The message without what stands under these names at any depth; as it came where there is none.
+
+    Numbers stay exact, so it reads as before but for the fields. What is no JSON stays as it is.
+    """
+    if not any(name.encode() in body for name in fields):
+        return body
+    try:
+        return write_json(_without(read_json(body), fields))
+    except BadMessage:
+        return body
+
+
+def without_hook_paths(body: bytes) -> bytes:
+    """The message without the secret parts of our own addresses: M-Pesa repeats them in its results."""
+    return _HOOK.sub(rb"\1redacted", body)
+
+
+def _without(value: Json, fields: AbstractSet[str]) -> Json:
+    match value:
+        case dict():
+            return {name: _without(item, fields) for name, item in value.items() if name not in fields}
+        case list():
+            return [_without(item, fields) for item in value]
+    return value
 
 
 def _redact_entry(key: str, value: Json, depth: int) -> Json:

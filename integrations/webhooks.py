@@ -1,10 +1,11 @@
 """What a provider's webhooks say, and how they are proven to be its own."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from core.money import Money
 from integrations.protocol import Answer
@@ -84,6 +85,16 @@ class DisputeTold:
 
 
 ProviderEvent = PaymentTold | RefundTold | DisputeTold
+
+
+@runtime_checkable
+class HoldsSecrets(Protocol):
+    """A scheme whose messages carry what nobody may keep; `read` must do without it."""
+
+    @property
+    def secret_fields(self) -> AbstractSet[str]:
+        """Names of fields that are left out, at any depth, once the raw bytes are proven."""
+        ...
 
 
 class WebhookScheme(Protocol):

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from core.clock import utc_now
 from integrations.mpesa.events import CONFIRMATION_ANSWER, STK_ANSWER
+from integrations.redaction import without_hook_paths
 from owner_db.tenants.hooks import Endpoint
 from server.callers import request_info
 from server.hook_endpoints import Endpoints, EndpointUnreachable
@@ -214,6 +215,6 @@ def _message(endpoint: Endpoint, request: Request, body: bytes) -> NewMessage:
         kind=told.kind,
         external_id=f"{external_id(told.kind, body)}:{digest(whole, body)}",
         headers=kept,
-        body=body,
+        body=without_hook_paths(body),
         item_hash=item_hash,
     )

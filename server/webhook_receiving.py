@@ -7,8 +7,9 @@ from uuid import UUID
 
 from integrations.account import NotConfigured
 from integrations.errors import BadMessage
+from integrations.redaction import without_fields
 from integrations.registry import integration_for
-from integrations.webhooks import BadSignature, Webhook, WebhookScheme
+from integrations.webhooks import BadSignature, HoldsSecrets, Webhook, WebhookScheme
 from owner_db.tenants.hooks import Endpoint
 from server.webhook_secrets import WebhookSecrets
 from tenancy.context import Services
@@ -56,7 +57,7 @@ class Webhooks:
             kind=KIND,
             external_id=f"{_external_id(scheme, body)}:{digest(None, body)}",
             headers=kept,
-            body=body,
+            body=without_fields(body, scheme.secret_fields) if isinstance(scheme, HoldsSecrets) else body,
         )
 
     async def _prove(

@@ -6,6 +6,7 @@ Source: Flutterwave v3, section 7.
 import hashlib
 import hmac
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -28,6 +29,8 @@ class FlutterwaveWebhooks:
     header_names: Sequence[str] = (HASH_HEADER,)
     secret_names: Sequence[str] = (HASH_SECRET,)
     refusal_status: int = 401
+    secret_fields: AbstractSet[str] = frozenset({"token"})
+    """With it and the secret key a card is charged again."""
 
     def authenticate(self, webhook: Webhook, secrets: Sequence[str], now: datetime) -> None:
         """Compare the header with the hash the tenant typed on the dashboard; the body is not signed.

@@ -6,6 +6,7 @@ Source: Paystack, section 7.
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
@@ -49,6 +50,8 @@ class PaystackWebhooks:
 
     header_names: Sequence[str] = (SIGNATURE,)
     secret_names: Sequence[str] = ("secret_key",)
+    secret_fields: AbstractSet[str] = frozenset({"authorization_code", "access_code"})
+    """With the first and the secret key a card is charged again."""
     refusal_status: int = 401
 
     def authenticate(self, webhook: Webhook, secrets: Sequence[str], now: datetime) -> None:

@@ -4,6 +4,7 @@ Source: Stripe sheet, section 6.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Final
 
@@ -69,6 +70,8 @@ class StripeWebhooks:
 
     header_names: Sequence[str] = (HEADER,)
     secret_names: Sequence[str] = ("webhook_secret",)
+    secret_fields: AbstractSet[str] = frozenset({"client_secret"})
+    """Whoever holds it can act on the payment in the payer's name."""
     refusal_status: int = 400
 
     def authenticate(self, webhook: Webhook, secrets: Sequence[str], now: datetime) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.redaction import redact, redact_text
+from integrations.redaction import redact, redact_text, without_fields, without_hook_paths
 from integrations.wire_json import Json
 
 
@@ -44,6 +44,7 @@ def test_phones_and_paths_are_masked_wherever_they_stand(text: str, kept: str) -
         "email",
         "otp",
         "pin",
+        "cvv",
     ],
 )
 def test_secrets_and_names_are_left_out(key: str) -> None:
@@ -96,3 +97,27 @@ def test_payers_of_other_countries_and_their_names_are_masked() -> None:
         "customer": {"name": "<redacted>", "phonenumber": "256*****001", "id": "7"},
         "name": "Stripe",
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b'{"a": [{"token": {"x": 1}, "n": 10.50}], "token": 1}', b'{"a":[{"n":10.50}]}'),
+        (b'{"n": 10.50, "c": "token2"}', b'{"n":10.50,"c":"token2"}'),
+        (b'{"n": 10.50 }', b'{"n": 10.50 }'),
+        (b"token", b"token"),
+    ],
+)
+def test_fields_that_nobody_may_keep_are_left_out_of_a_message(body: bytes, kept: bytes) -> None:
+    assert without_fields(body, frozenset({"token"})) == kept
+
+
+@pytest.mark.parametrize("slash", [b"/", b"\\/"])
+def test_our_own_addresses_are_left_out_of_a_message(slash: bytes) -> None:
+    url = slash.join([b"https:", b"", b"pay.example.com", b"hooks", b"0a1b", b"9c8dt"])
+
+    kept = without_hook_paths(b'{"Value":"' + url + b'","Amount":1}')
+
+    assert b"0a1b" not in kept
+    assert b"9c8d" not in kept
+    assert json.loads(kept) == {"Value": "https://pay.example.com/hooks/redacted", "Amount": 1}

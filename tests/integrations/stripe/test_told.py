@@ -14,6 +14,7 @@ from core.currency import Currency
 from core.money import Money
 from integrations.errors import BadMessage
 from integrations.protocol import Authorized, NotPaid, Paid, StillPending
+from integrations.redaction import without_fields
 from integrations.stripe.events import EVENTS, StripeWebhooks
 from integrations.webhooks import (
     DisputeStatus,
@@ -205,6 +206,19 @@ def test_an_event_that_is_not_whole_proves_nothing(changes: dict[str, object]) -
     assert isinstance(whole[0].answer, Paid)
     assert isinstance(partly[0], PaymentTold)
     assert partly[0].answer is None
+
+
+@pytest.mark.parametrize("kind", ["payment_intent.payment_failed", "payment_intent.succeeded"])
+def test_an_event_reads_the_same_without_the_payer_s_secret(kind: str) -> None:
+    failed = {"status": "requires_payment_method", "last_payment_error": {"code": "expired_card"}}
+    intent = {**PAID, "client_secret": "pi_1_secret_x", **(failed if kind.endswith("failed") else {})}
+    body = event_of(kind, intent)
+
+    kept = without_fields(body, SCHEME.secret_fields)
+
+    assert b"secret_x" not in kept
+    assert SCHEME.read(kept) == SCHEME.read(body)
+    assert SCHEME.external_id(kept) == SCHEME.external_id(body)
 
 
 def test_an_event_says_its_mode() -> None:
