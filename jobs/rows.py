@@ -1,6 +1,7 @@
 """The steps of a tenant's outbox row that every job takes, each in one statement without a session."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -39,19 +40,24 @@ async def claim_rows(
     return in_order([tuple(row) for row in rows]), due[0][0]
 
 
-async def begin_row(tenant: Tenant, id: UUID, now: datetime, *, lease_s: float) -> Begun | None:
-    """As `begin`. Raises TenantNotServed, TransactionInterrupted."""
-    given = beginning_values(id, now, lease_s=lease_s)
+async def begin_rows(
+    tenant: Tenant, ids: Sequence[UUID], now: datetime, *, lease_s: float
+) -> list[Begun | None]:
+    """As `begin`, of several rows at once. Raises TenantNotServed, TransactionInterrupted."""
+    given = beginning_values(ids, now, lease_s=lease_s)
     rows = await tenant.write(_BEGIN.sql, *_BEGIN.arguments(given), after=AfterCommit())
-    if not rows:
-        return None
-    id_, queue, kind, payload, attempt = rows[0]
-    return Begun(id_, queue, kind, json.loads(payload), attempt)
+    begun = {
+        id_: Begun(id_, queue, kind, json.loads(payload), attempt)
+        for id_, queue, kind, payload, attempt in rows
+    }
+    return [begun.get(id_) for id_ in ids]
 
 
-async def finish_row(tenant: Tenant, begun: Begun, now: datetime) -> None:
-    """As `finish`. Raises TenantNotServed, TransactionInterrupted."""
-    given = finishing_values(begun.id, begun.queue, begun.attempt, now)
+async def finish_rows(tenant: Tenant, ended: Sequence[Begun], now: datetime) -> list[None]:
+    """As `finish`, of several runs at once. Raises TenantNotServed, TransactionInterrupted."""
+    given = finishing_values([(begun.id, begun.attempt) for begun in ended], now)
     rows = await tenant.write(_FINISH.sql, *_FINISH.arguments(given), after=AfterCommit())
-    if rows and rows[0][0]:
-        await tenant.tell(AfterCommit(due={begun.queue: now.timestamp()}))
+    due = {queue: now.timestamp() for queue, has_more in rows if has_more}
+    if due:
+        await tenant.tell(AfterCommit(due=due))
+    return [None] * len(ended)

@@ -1,7 +1,7 @@
 """The one arq function: take a row, run what it asks for, write down how it ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -12,7 +12,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.ids import Kind, new_id, outside
-from jobs.rows import begin_row, finish_row
+from jobs.gathering import Gathering
+from jobs.rows import begin_rows, finish_rows
 from jobs.work import Dead, Done, Handler, Later, Result, Work, backoff
 from tenancy.context import Services
 from tenancy.errors import TenantNotServed, TransactionInterrupted
@@ -27,6 +28,8 @@ RENEW_EVERY_S: Final = 4.0
 """Two renewals may fail before the lease is lost."""
 CATCH_UP_WAITS_S: Final = (0.5, 1.0, 2.0, 3.0, 3.0)
 """When it is tried again to write down what an outage prevented; after that the leases have ended."""
+FINISH_GATHER_S: Final = 0.01
+"""How long the end of a run waits for that of others: nobody waits for it."""
 UNKNOWN_KIND_DELAY_S: Final = 60.0
 
 UNREACHABLE: Final = (
@@ -54,6 +57,8 @@ class Runner:
         self._services = services
         self._handlers = handlers
         self._renew_every_s = renew_every_s
+        self._beginning = Gathering(self._begin_together)
+        self._finishing = Gathering(self._finish_together, wait_s=FINISH_GATHER_S)
         self._catching_up: set[asyncio.Task[None]] = set()
 
     async def run_outbox(self, ctx: Mapping[str, Any], tenant_id: str, outbox_id: str, epoch: int) -> None:
@@ -102,9 +107,15 @@ class Runner:
 
     async def _begin(self, database: OwnerDatabase | Tenant, id: UUID) -> Begun | None:
         if isinstance(database, Tenant):
-            return await begin_row(database, id, self._services.clock(), lease_s=RUN_LEASE_S)
+            return await self._beginning.ask(database, id)
         async with database.transaction() as session:
             return await begin(session, id, self._services.clock(), lease_s=RUN_LEASE_S)
+
+    async def _begin_together(self, tenant: Tenant, ids: Sequence[UUID]) -> Sequence[Begun | None]:
+        return await begin_rows(tenant, ids, self._services.clock(), lease_s=RUN_LEASE_S)
+
+    async def _finish_together(self, tenant: Tenant, ended: Sequence[Begun]) -> Sequence[None]:
+        return await finish_rows(tenant, ended, self._services.clock())
 
     async def _result(self, database: OwnerDatabase | Tenant, begun: Begun) -> Result:
         handler = self._handlers.get(begun.kind)
@@ -140,7 +151,7 @@ class Runner:
     async def _record(self, begun: Begun, result: Result, database: OwnerDatabase | Tenant) -> None:
         now = self._services.clock()
         if isinstance(database, Tenant) and isinstance(result, Done):
-            await finish_row(database, begun, now)
+            await self._finishing.ask(database, begun)
             return
         async with database.transaction() as session:
             match result:

@@ -20,6 +20,7 @@ from tenancy.outbox_statements import (
     claiming_values,
     due_at,
     ending,
+    ending_values,
     finishing,
     finishing_values,
     looking,
@@ -141,7 +142,7 @@ async def begin(session: Session, id: UUID, now: datetime, *, lease_s: float) ->
     lock decides between two workers; the loser finds the winner's lease.
     """
     found = await session.execute(
-        beginning(model_of(session, OutboxColumns)), beginning_values(id, now, lease_s=lease_s)
+        beginning(model_of(session, OutboxColumns)), beginning_values([id], now, lease_s=lease_s)
     )
     row = found.one_or_none()
     return None if row is None else Begun(*row)
@@ -163,11 +164,11 @@ async def renew(session: Session, begun: Begun, now: datetime, *, lease_s: float
 async def finish(session: Session, begun: Begun, now: datetime) -> None:
     """Record that the row's work is done."""
     found = await session.execute(
-        finishing(model_of(session, OutboxColumns)),
-        finishing_values(begun.id, begun.queue, begun.attempt, now),
+        finishing(model_of(session, OutboxColumns)), finishing_values([(begun.id, begun.attempt)], now)
     )
-    if found.scalar_one_or_none():
-        wake(session, begun.queue, now)
+    for queue, has_more in found:
+        if has_more:
+            wake(session, queue, now)
 
 
 async def let_go(session: Session, id: UUID, now: datetime) -> None:
@@ -217,7 +218,7 @@ async def _end(session: Session, begun: Begun, now: datetime, values: dict[str, 
     """
     found = await session.execute(
         ending(model_of(session, OutboxColumns), values),
-        finishing_values(begun.id, begun.queue, begun.attempt, now),
+        ending_values(begun.id, begun.queue, begun.attempt, now),
     )
     more = found.scalar_one_or_none()
     if more:

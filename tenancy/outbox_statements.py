@@ -1,10 +1,12 @@
 """The statements of the outbox: each built of a database's own table, with its values by name."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
     ColumnElement,
     DateTime,
@@ -13,6 +15,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    any_,
     bindparam,
     exists,
     func,
@@ -22,6 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from tenancy.columns import OutboxColumns
@@ -75,38 +79,75 @@ def looking(model: type[OutboxColumns]) -> Select[Any]:
 
 
 def beginning(model: type[OutboxColumns]) -> ReturningUpdate[Any]:
-    """The statement of `begin`."""
+    """The statement of `begin`, for any number of rows."""
     is_free = or_(model.state == PENDING, and_(model.state == RUNNING, model.leased_until <= _instant("now")))
+    # In the order of their ids, so that two that begin the same rows can't wait for each other.
+    held = (
+        select(model.id)
+        .where(model.id == any_(bindparam("row_ids", type_=ARRAY(Uuid))))
+        .order_by(model.id)
+        .with_for_update()
+        .cte("held")
+        .prefix_with("MATERIALIZED")
+    )
     return (
         update(model)
-        .where(
-            model.id == bindparam("row_id", type_=Uuid), model.next_attempt_at <= _instant("soon"), is_free
-        )
+        .where(model.id.in_(select(held.c.id)), model.next_attempt_at <= _instant("soon"), is_free)
         .values(state="running", attempts=model.attempts + 1, leased_until=_instant("lease_end"))
         .returning(model.id, model.queue, model.kind, model.payload, model.attempts)
         .execution_options(synchronize_session=False)
     )
 
 
-def beginning_values(id: UUID, now: datetime, *, lease_s: float) -> dict[str, Any]:
+def beginning_values(ids: Sequence[UUID], now: datetime, *, lease_s: float) -> dict[str, Any]:
     """What `beginning` is run with."""
     soon, lease_end = now + timedelta(seconds=SKEW_S), now + timedelta(seconds=lease_s)
-    return {"row_id": id, "now": now, "soon": soon, "lease_end": lease_end}
+    return {"row_ids": ids, "now": now, "soon": soon, "lease_end": lease_end}
 
 
-def finishing(model: type[OutboxColumns]) -> ReturningUpdate[Any]:
-    """The statement of `finish`: it gives no row where another run has taken the row over."""
-    values = {"state": "done", "finished_at": _instant("now"), "last_error": null()}
-    return ending(model, values)
+def finishing(model: type[OutboxColumns]) -> ReturningUpdate[str, bool]:
+    """The statement of `finish`, for any number of runs.
+
+    It gives the queue of each, and whether more is waiting there; no row where another run has taken
+    the row over.
+    """
+    ended = (
+        func.unnest(bindparam("row_ids", type_=ARRAY(Uuid)), bindparam("run_attempts", type_=ARRAY(Integer)))
+        .table_valued("id", "attempt", name="ended")
+        .render_derived()
+    )
+    held = (
+        select(model.id)
+        .join(ended, and_(model.id == ended.c.id, model.attempts == ended.c.attempt))
+        .where(model.state == RUNNING)
+        .order_by(model.id)
+        .with_for_update(of=model)
+        .cte("held")
+        .prefix_with("MATERIALIZED")
+    )
+    other = aliased(model)
+    waiting = (
+        exists(other.id)
+        .where(_due(other, model.queue, _instant("now")), other.state == PENDING)
+        .correlate(model)
+    )
+    return (
+        update(model)
+        .where(model.id.in_(select(held.c.id)))
+        .values(state="done", finished_at=_instant("now"), last_error=null(), leased_until=null())
+        .returning(model.queue, waiting)
+        .execution_options(synchronize_session=False)
+    )
 
 
-def finishing_values(id: UUID, queue: str, attempt: int, now: datetime) -> dict[str, Any]:
-    """What `finishing` is run with."""
-    return {"row_id": id, "in_queue": queue, "attempt": attempt, "now": now}
+def finishing_values(runs: Iterable[tuple[UUID, int]], now: datetime) -> dict[str, Any]:
+    """What `finishing` is run with: the row and the attempt of each run."""
+    ids, attempts = zip(*runs, strict=True)
+    return {"row_ids": ids, "run_attempts": attempts, "now": now}
 
 
 def ending(model: type[OutboxColumns], values: dict[str, Any]) -> ReturningUpdate[Any]:
-    """Ends a run; gives whether more is waiting in its queue."""
+    """Ends one run; gives whether more is waiting in its queue."""
     row_id = bindparam("row_id", type_=Uuid)
     waiting = exists().where(
         _due(model, bindparam("in_queue", type_=Text), _instant("now")),
@@ -126,12 +167,19 @@ def ending(model: type[OutboxColumns], values: dict[str, Any]) -> ReturningUpdat
     )
 
 
+def ending_values(id: UUID, queue: str, attempt: int, now: datetime) -> dict[str, Any]:
+    """What `ending` is run with."""
+    return {"row_id": id, "in_queue": queue, "attempt": attempt, "now": now}
+
+
 def _instant(name: str) -> BindParameter[datetime]:
     return bindparam(name, type_=DateTime(timezone=True))
 
 
 def _due(
-    model: type[OutboxColumns], queue: BindParameter[str], now: BindParameter[datetime]
+    model: type[OutboxColumns],
+    queue: ColumnElement[str] | InstrumentedAttribute[str],
+    now: BindParameter[datetime],
 ) -> ColumnElement[bool]:
     return and_(
         model.queue == queue,
