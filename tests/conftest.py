@@ -103,11 +103,11 @@ def signals() -> RecordedSignals:
 @pytest.fixture
 async def owner(postgres: PostgresServer, signals: RecordedSignals) -> AsyncIterator[OwnerDatabase]:
     """A fresh owner database, reached as hazina_owner."""
-    name = await postgres.clone(postgres.owner_template, OWNER_ROLE)
+    name = await postgres.lend_owner()
     engine = create_async_engine(postgres.url(OWNER_ROLE, name), pool_size=CONNECTIONS)
     yield OwnerDatabase(engine, signals)
     await engine.dispose()
-    await postgres.drop(name)
+    await postgres.take_back(name)
 
 
 @pytest.fixture
@@ -196,8 +196,8 @@ async def services(  # noqa: PLR0917 - pytest passes fixtures by name
 @asynccontextmanager
 async def _fresh_tenant(postgres: PostgresServer, signals: RecordedSignals) -> AsyncIterator[Tenant]:
     tenant_id = new_id()
-    ref = tenant_ref(postgres.tenant_url(), await postgres.clone_tenant(tenant_id), id=tenant_id)
+    ref = tenant_ref(postgres.tenant_url(), await postgres.lend_tenant(tenant_id), id=tenant_id)
     engines = TenantEngines(CONNECTIONS, per_tenant=CONNECTIONS, application_name="hazina-test")
     yield Tenant(ref, engines, signals)
     await engines.close()
-    await postgres.drop(ref.database)
+    await postgres.take_back(ref.database)

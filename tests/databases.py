@@ -17,6 +17,7 @@ from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE, OWNER_ROL
 from tenancy.migrations import upgrade
 from tenancy.revisions import Which
 from tests.embedded import throwaway_postgres
+from tests.recycling import Recycling, recycling
 
 ROLE_PASSWORD: Final = "for-tests-only"
 PASSWORDS: Final[Mapping[str, str]] = dict.fromkeys((OWNER_ROLE, TENANT_ROLE, MIGRATOR_ROLE), ROLE_PASSWORD)
@@ -35,9 +36,18 @@ class PostgresServer:
     owner_template: str = ""
     tenant_template: str = ""
     _made: int = field(default=0)
+    _recycling: dict[str, Recycling] = field(default_factory=dict)
+    _lent: dict[str, Recycling] = field(default_factory=dict)
+    _altered: set[str] = field(default_factory=set)
+    """Databases into which somebody was let who may change more than rows."""
 
     def url(self, role: str, database: str) -> str:
         """A SQLAlchemy URL of one of the three roles."""
+        if role == MIGRATOR_ROLE:
+            self._altered.add(database)
+        return self._url(role, database)
+
+    def _url(self, role: str, database: str) -> str:
         url = make_url(self.superuser_url).set(username=role, password=ROLE_PASSWORD, database=database)
         return url.render_as_string(hide_password=False)
 
@@ -52,6 +62,16 @@ class PostgresServer:
 
     async def connect_as_superuser(self, database: str = "postgres") -> asyncpg.Connection:
         """To look at other roles' sessions; the caller closes it."""
+        self._altered.add(database)
+        return await self._connect_as_superuser(database)
+
+    async def connect_to_tamper(self, database: str) -> asyncpg.Connection:
+        """As the superuser whom no trigger stops, to write rows and nothing else; the caller closes it."""
+        connection = await self._connect_as_superuser(database)
+        await connection.execute("SET session_replication_role = replica")
+        return connection
+
+    async def _connect_as_superuser(self, database: str) -> asyncpg.Connection:
         url = make_url(self.superuser_url).set(database=database, drivername="postgresql")
         return await asyncpg.connect(url.render_as_string(hide_password=False))
 
@@ -76,20 +96,64 @@ class PostgresServer:
     async def clone_tenant(self, tenant_id: UUID) -> str:
         """A tenant database with its identity row."""
         name = await self.clone(self.tenant_template, TENANT_ROLE)
-        connection = await self.connect(MIGRATOR_ROLE, name)
-        try:
-            await connection.execute("INSERT INTO identity (is_only, tenant_id) VALUES (true, $1)", tenant_id)
-        finally:
-            await connection.close()
+        await self._run(name, _identity(tenant_id))
         return name
+
+    async def lend_owner(self) -> str:
+        """An owner database as good as new; `take_back` it."""
+        return await self._lend(self.owner_template, OWNER_ROLE)
+
+    async def lend_tenant(self, tenant_id: UUID) -> str:
+        """A tenant database as good as new, with its identity row; `take_back` it."""
+        return await self._lend(self.tenant_template, TENANT_ROLE, _identity(tenant_id))
+
+    async def take_back(self, name: str) -> None:
+        """Keep a lent database for another test, unless more than its rows may have been changed."""
+        if name in self._altered:
+            await self.drop(name)
+        else:
+            self._lent[name].waiting.append(name)
+
+    async def drop_lent(self) -> None:
+        """Drop what was lent, taken back or not."""
+        for name in list(self._lent):
+            await self.drop(name)
 
     async def drop(self, name: str) -> None:
         """Drop a database, whoever is connected."""
+        self._lent.pop(name, None)
         connection = await self.connect(MIGRATOR_ROLE, MAINTENANCE_DATABASE)
         try:
             await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         finally:
             await connection.close()
+
+    async def _lend(self, template: str, role: str, first: str = "") -> str:
+        if template not in self._recycling:
+            self._recycling[template] = await recycling(self._connect_as_superuser, template)
+        kept = self._recycling[template]
+        while kept.waiting:
+            name = kept.waiting.pop()
+            if await kept.like_new(name, first):
+                return name
+            await self.drop(name)
+        name = await self.clone(template, role)
+        if first:
+            await self._run(name, first)
+        self._lent[name] = kept
+        return name
+
+    async def _run(self, name: str, statements: str) -> None:
+        connection = await self._connect_as_superuser(name)
+        try:
+            await connection.execute(statements)
+        finally:
+            await connection.close()
+
+
+def _identity(tenant_id: UUID) -> str:
+    # The id is a UUID, so it can't end the literal.
+    return f"INSERT INTO identity (is_only, tenant_id) VALUES (true, '{tenant_id}')"  # noqa: S608 - see above
 
 
 @asynccontextmanager
@@ -122,6 +186,7 @@ async def _templates(server: PostgresServer) -> AsyncIterator[PostgresServer]:
     try:
         yield server
     finally:
+        await server.drop_lent()
         await server.drop(server.owner_template)
         await server.drop(server.tenant_template)
 

@@ -181,9 +181,8 @@ TAMPERING: dict[str, tuple[str, Named]] = {
 @asynccontextmanager
 async def tampering(postgres: PostgresServer, tenant: Tenant) -> AsyncIterator[asyncpg.Connection]:
     """The database's superuser, whom no trigger stops."""
-    connection = await postgres.connect_as_superuser(tenant.ref.database)
+    connection = await postgres.connect_to_tamper(tenant.ref.database)
     try:
-        await connection.execute("SET session_replication_role = replica")
         yield connection
     finally:
         await connection.close()

@@ -43,9 +43,8 @@ async def kinds_of(tenant: Tenant, state: str = "open") -> list[str]:
 
 async def tamper(postgres: PostgresServer, tenant: Tenant, *statements: str) -> None:
     """Run statements as nobody can who uses the application: as a superuser, with triggers switched off."""
-    connection = await postgres.connect_as_superuser(tenant.ref.database)
+    connection = await postgres.connect_to_tamper(tenant.ref.database)
     try:
-        await connection.execute("SET session_replication_role = replica")
         for statement in statements:
             assert await connection.execute(statement) not in {"UPDATE 0", "DELETE 0"}, statement
     finally:

@@ -126,10 +126,8 @@ async def test_the_platforms_copies_are_compared_and_their_signatures_too(
     assert kept is not None
     assert kept.height == 2
     assert (await verify())[0] == 0
-    connection = await postgres.connect_as_superuser(owner.engine.url.database or "")
-    await connection.execute(
-        "SET session_replication_role = replica; UPDATE ledger_heads SET hash = sha256('x')"
-    )
+    connection = await postgres.connect_to_tamper(owner.engine.url.database or "")
+    await connection.execute("UPDATE ledger_heads SET hash = sha256('x')")
     await connection.close()
 
     status, said = await verify()

@@ -4,14 +4,18 @@ import asyncpg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from owner_db.tenants.models import Tenant as TenantRow
-from server.embedded_roles import OWNER_ROLE, TENANT_ROLE
+from server.embedded_roles import MIGRATOR_ROLE, OWNER_ROLE, TENANT_ROLE
 from tenancy.context import Services
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenant_db.identity.models import Identity
+from tests.conftest import RecordedSignals
 from tests.databases import PostgresServer
 from tests.factories.tenants import register
+
+TIERS = "SELECT * FROM tiers ORDER BY code"
 
 
 async def test_a_fresh_tenant_database_says_whose_it_is(tenant: Tenant, second_tenant: Tenant) -> None:
@@ -47,3 +51,36 @@ async def test_no_role_reaches_the_other_ones_databases(
     for role, database in ((TENANT_ROLE, owner_name), (OWNER_ROLE, tenant.ref.database)):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await postgres.connect(role, database)
+
+
+async def test_a_database_is_lent_again_without_what_was_written_in_it(
+    postgres: PostgresServer, tenant: Tenant
+) -> None:
+    name = await postgres.lend_owner()
+    connection = await postgres.connect_to_tamper(name)
+    shipped = await connection.fetch(TIERS)
+    engine = create_async_engine(postgres.url(OWNER_ROLE, name))
+    await register(OwnerDatabase(engine, RecordedSignals()), tenant.ref)
+    await connection.execute("UPDATE tiers SET name = 'Changed'")
+    await postgres.take_back(name)
+
+    assert await postgres.lend_owner() == name
+
+    again = await postgres.connect_to_tamper(name)
+    assert await again.fetch(TIERS) == shipped
+    assert await again.fetchval("SELECT count(*) FROM tenants") == 0
+    await again.close()
+    await engine.dispose()
+    await postgres.take_back(name)
+
+
+async def test_a_database_whose_tables_may_have_been_changed_is_not_lent_again(
+    postgres: PostgresServer,
+) -> None:
+    name = await postgres.lend_owner()
+    await (await postgres.connect(MIGRATOR_ROLE, name)).close()
+    await postgres.take_back(name)
+
+    other = await postgres.lend_owner()
+    assert other != name
+    await postgres.take_back(other)
