@@ -154,20 +154,30 @@ async def _placed(context: TenantContext, session: TenantSession, new: NewPaymen
     return replace(new, provider_account_id=chosen.account_id, routed_by_us=True)
 
 
-async def cancel_payment(context: TenantContext, id: UUID) -> PaymentView:
+async def cancel_payment(context: TenantContext, id: UUID, idempotency_key: str | None = None) -> PaymentView:
     """Take back a payment: at once, or by a job where it was sent. Needs payments:write.
 
+    Without a key, as older clients send it, again changes nothing either.
+
     Raises:
+        IdempotencyKeyReused, IdempotencyInProgress: as `run_once`.
         NotFound: no such payment.
         PaymentAlreadySent: the payer may have been asked by now, and its provider can't be told.
     """
     context.require(Scope.PAYMENTS_WRITE)
     offers = await offers_of(context.services)
-    async with context.tenant.transaction() as session:
+
+    async def effect(session: TenantSession) -> PaymentView:
         cancelled = await cancelling.cancel_payment(session, id, context.services.clock(), offers)
-        subject = outside(Kind.PAYMENT, id)
-        record_audit(session, acting(context), "cancel_payment", subject=subject)
-    return PaymentView.of(cancelled)
+        record_audit(session, acting(context), "cancel_payment", subject=outside(Kind.PAYMENT, id))
+        return PaymentView.of(cancelled)
+
+    if idempotency_key is None:
+        async with context.tenant.transaction() as session:
+            return await effect(session)
+    given, ids = {"payment": str(id)}, {"payment": id}
+    wanted = once(context, "cancel_payment", idempotency_key, input=given, ids=ids)
+    return await run_once(context.tenant.transaction, wanted, effect, _reload)
 
 
 async def _initiate_at_once(context: TenantContext, new: NewPayment, wanted: Once) -> PaymentView | None:

@@ -115,6 +115,11 @@ def _id(kind: Kind, told: strawberry.ID | None) -> UUID | None:
 @strawberry.input(description="The payment to take back.")
 class CancelPaymentInput:
     id: strawberry.ID = strawberry.field(description="The payment's id; starts with pay_.")
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="Your own unique name of this request, such as a UUID. Repeat it to repeat safely: the "
+        "first answer comes again.",
+    )
 
 
 @strawberry.type(description="The payment is stored and on its way. Subscribe to paymentUpdated.")
@@ -152,7 +157,13 @@ InitiatePaymentResult = Annotated[
     strawberry.union("InitiatePaymentResult", description="Whether the payment is on its way."),
 ]
 CancelPaymentResult = Annotated[
-    CancelPaymentSuccess | PaymentAlreadySentError | NotFoundError | InvalidInputError | ForbiddenError,
+    CancelPaymentSuccess
+    | PaymentAlreadySentError
+    | IdempotencyKeyReusedError
+    | IdempotencyInProgressError
+    | NotFoundError
+    | InvalidInputError
+    | ForbiddenError,
     strawberry.union("CancelPaymentResult", description="Whether the payment was taken back."),
 ]
 
@@ -220,7 +231,8 @@ class PaymentMutations:
         info: Info[TenantContext, None],
         input: Annotated[CancelPaymentInput, strawberry.argument(description="Which payment.")],
     ) -> CancelPaymentResult:
-        view = await payments.cancel_payment(info.context, inside(Kind.PAYMENT, input.id))
+        id_ = inside(Kind.PAYMENT, input.id)
+        view = await payments.cancel_payment(info.context, id_, input.idempotency_key)
         return CancelPaymentSuccess(payment=Payment.of(view))
 
 

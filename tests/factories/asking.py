@@ -25,8 +25,8 @@ mutation ($input: InitiatePaymentInput!) {
 }
 """
 CANCEL = """
-mutation ($id: ID!) {
-  cancelPayment(input: {id: $id}) {
+mutation ($id: ID!, $key: String) {
+  cancelPayment(input: {id: $id, idempotencyKey: $key}) {
     ... on CancelPaymentSuccess { payment { status version } }
     ... on Error { code }
     ... on PaymentAlreadySentError { status }

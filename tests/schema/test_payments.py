@@ -1,8 +1,11 @@
 """Reading payments and taking them back, over the tenant schema."""
 
+from sqlalchemy import func, select
+
 from core.ids import Kind, new_id, outside
 from tenancy.context import Services
 from tenancy.sessions import Tenant
+from tenant_db.audit.models import TenantAudit
 from tests.factories.asking import CANCEL, initiated
 from tests.factories.callers import ask, caller, refusal_of
 from tests.factories.payments import initiate, make_shop, pend, submit
@@ -38,6 +41,25 @@ async def test_what_was_sent_is_not_cancelled(services: Services, tenant: Tenant
     assert refused["cancelPayment"] == {"code": "PAYMENT_ALREADY_SENT", "status": "pending"}
     assert unsure["cancelPayment"]["status"] == "submitting"
     assert unknown["cancelPayment"]["code"] == "NOT_FOUND"
+
+
+async def test_a_key_cancels_one_payment_once(services: Services, tenant: Tenant) -> None:
+    shop = await make_shop(tenant)
+    owner = await caller(services, tenant)
+    one, other = [outside(Kind.PAYMENT, (await initiate(tenant, shop)).id) for _ in range(2)]
+
+    first = await ask(owner, CANCEL, id=one, key="take-back")
+    again = await ask(owner, CANCEL, id=one, key="take-back")
+    reused = await ask(owner, CANCEL, id=other, key="take-back")
+    another = await ask(owner, CANCEL, id=other, key="and-that")
+
+    assert first["cancelPayment"]["payment"] == {"status": "CANCELLED", "version": 2}
+    assert again == first
+    assert reused["cancelPayment"] == {"code": "IDEMPOTENCY_KEY_REUSED"}
+    assert another == first
+    async with tenant.reading() as session:
+        taken_back = select(func.count()).where(TenantAudit.action == "cancel_payment")
+        assert await session.scalar(taken_back) == 2, "a repeat acts no more"
 
 
 async def test_pages_are_newest_first_and_filtered(services: Services, tenant: Tenant) -> None:
