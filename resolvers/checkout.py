@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from core.collecting import CaptureMode, Method
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput
 from core.ids import Kind, new_id, outside
 from core.money import Money
 from core.phone import Phone
@@ -20,13 +20,14 @@ from resolvers.prompts import spare_the_phone
 from tenancy.acts import Act, Job, record_act
 from tenancy.audit import Actor
 from tenancy.checkout_tokens import CheckoutToken
-from tenancy.context import PAYER, TenantContext
+from tenancy.context import PAYER, Principal, TenantContext
 from tenancy.idempotency import Once
 from tenancy.limits import Window
 from tenancy.sessions import TenantSession
 from tenant_db.channels.machine import ChannelKind, UrlsState
 from tenant_db.channels.models import Channel
 from tenant_db.orders.errors import MethodNotAvailable
+from tenant_db.orders.linking import linked_order
 from tenant_db.orders.machine import OPEN, OrderStatus
 from tenant_db.orders.models import Order, OrderItem
 from tenant_db.orders.rules import require_email
@@ -105,13 +106,13 @@ async def checkout(context: TenantContext) -> Checkout:
     """The order of the caller's link as it is now.
 
     Raises:
-        NotSignedIn: the caller holds no link.
+        NotSignedIn: the caller holds no link, or one that was revoked.
         NotFound: the order is gone.
     """
     tenant, payer = context.paying()
     facts, now = await facts_of(context.services, tenant.id), context.services.clock()
     async with tenant.reading() as session:
-        standing = await _standing(session, payer.id, now)
+        standing = await _standing(session, payer, now)
         order = standing.order
         lines = select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.position)
         items = (await session.scalars(lines)).all()
@@ -139,7 +140,7 @@ async def pay_checkout(context: TenantContext, wanted: WantedWay, key: str) -> C
     """Begin to pay what is due, on the account that routing chooses. The same key begins one attempt.
 
     Raises:
-        NotSignedIn: the caller holds no link.
+        NotSignedIn: the caller holds no link, or one that was revoked.
         InvalidInput: the phone or the e-mail address that this way needs is missing or none.
         MethodNotAvailable: nobody collects this order like that now.
         RateLimited: this order, address or phone was tried too often.
@@ -169,7 +170,7 @@ async def _new_payment(context: TenantContext, wanted: WantedWay, asked: Once, n
     tenant, payer = context.paying()
     facts = await facts_of(context.services, tenant.id)
     async with tenant.reading() as session:
-        order = await _order(session, payer.id)
+        order = await linked_order(session, payer.id, payer.link)
         found = await _chosen(context, session, order, [wanted.method])
     if wanted.method not in found:
         raise MethodNotAvailable
@@ -192,8 +193,8 @@ async def _new_payment(context: TenantContext, wanted: WantedWay, asked: Once, n
     )
 
 
-async def _standing(session: TenantSession, order_id: UUID, now: datetime) -> _Standing:
-    order = await _order(session, order_id)
+async def _standing(session: TenantSession, payer: Principal, now: datetime) -> _Standing:
+    order = await linked_order(session, payer.id, payer.link)
     payments = await newest_payments(session, [order.reference], SHOWN_MAX)
     versions = select(func.sum(Payment.version)).where(Payment.order_reference == order.reference)
     in_the_way = await attempts_in_the_way(session, order.reference, now)
@@ -203,13 +204,6 @@ async def _standing(session: TenantSession, order_id: UUID, now: datetime) -> _S
         order.version + int(await session.scalar(versions) or 0),
         any(attempt.status != SUCCEEDED for attempt in in_the_way),
     )
-
-
-async def _order(session: TenantSession, order_id: UUID) -> Order:
-    order = await session.get(Order, order_id)
-    if order is None:
-        raise NotFound("order")
-    return order
 
 
 def _shown(payments: Sequence[Payment]) -> Payment | None:

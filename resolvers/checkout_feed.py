@@ -12,7 +12,7 @@ async def checkout_updates(context: TenantContext) -> AsyncGenerator[Checkout, N
     Nothing is asked of the database while nothing happens.
 
     Raises:
-        NotSignedIn: the caller holds no link.
+        NotSignedIn: the caller holds no link, or one that was revoked.
         NotFound: the order is gone.
     """
     tenant, payer = context.paying()

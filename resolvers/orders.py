@@ -99,6 +99,19 @@ async def create_pay_link(
     return pay_url(context, token), token.expires_at
 
 
+async def revoke_pay_link(context: TenantContext, id: UUID) -> Order:
+    """End every link to an order's page that was given out so far. Needs payments:write.
+
+    Raises:
+        NotFound: no such order.
+    """
+    context.require(Scope.PAYMENTS_WRITE)
+    async with context.tenant.transaction() as session:
+        order = await linking.revoke_links(session, id)
+        record_audit(session, acting(context), "revoke_pay_link", subject=outside(Kind.ORDER, id))
+    return order
+
+
 def pay_url(context: TenantContext, token: CheckoutToken) -> str:
     return f"{context.services.policy.public_url}/pay/{token}"
 

@@ -100,6 +100,11 @@ class CreatePayLinkInput:
     )
 
 
+@strawberry.input(description="The order whose links are to end.")
+class RevokePayLinkInput:
+    order_id: strawberry.ID = strawberry.field(description="The order's id; starts with ord_.")
+
+
 @strawberry.type(description="The order is open to be paid.")
 class CreateOrderSuccess:
     order: Order = strawberry.field(description="The new order.")
@@ -114,6 +119,11 @@ class CancelOrderSuccess:
 class CreatePayLinkSuccess:
     url: str = strawberry.field(description="The page where this order is paid.")
     expires_at: datetime = strawberry.field(description="When the link ends.")
+
+
+@strawberry.type(description="No link given out so far leads to the order any more.")
+class RevokePayLinkSuccess:
+    order: Order = strawberry.field(description="The order now; its paymentLink is a new one.")
 
 
 CreateOrderResult = Annotated[
@@ -134,6 +144,10 @@ CancelOrderResult = Annotated[
 CreatePayLinkResult = Annotated[
     CreatePayLinkSuccess | OrderNotOpenError | NotFoundError | InvalidInputError | ForbiddenError,
     strawberry.union("CreatePayLinkResult", description="Whether there is a link."),
+]
+RevokePayLinkResult = Annotated[
+    RevokePayLinkSuccess | NotFoundError | InvalidInputError | ForbiddenError,
+    strawberry.union("RevokePayLinkResult", description="Whether its links have ended."),
 ]
 
 OrderId = Annotated[strawberry.ID, strawberry.argument(description="Starts with ord_.")]
@@ -199,7 +213,7 @@ class OrderMutations:
 
     @strawberry.mutation(
         description="Gives a link to the page where an open order is paid, with an end of its own. Needs "
-        "payments:write. Cancelling the order ends all its links."
+        "payments:write. revokePayLink, and cancelling the order, end all its links."
     )
     async def create_pay_link(
         self,
@@ -209,6 +223,19 @@ class OrderMutations:
         id_ = inside(Kind.ORDER, input.order_id)
         url, expires_at = await orders.create_pay_link(info.context, id_, input.expires_at)
         return CreatePayLinkSuccess(url=url, expires_at=expires_at)
+
+    @strawberry.mutation(
+        description="Ends every link to an order's page that was given out so far, such as one sent to the "
+        "wrong person: who opens it, or has it open, is told that it is no longer valid. The order stays as "
+        "it is, a payment on its way goes on, and createPayLink gives a new link. Needs payments:write."
+    )
+    async def revoke_pay_link(
+        self,
+        info: Info[TenantContext, None],
+        input: Annotated[RevokePayLinkInput, strawberry.argument(description="Of which order.")],
+    ) -> RevokePayLinkResult:
+        row = await orders.revoke_pay_link(info.context, inside(Kind.ORDER, input.order_id))
+        return RevokePayLinkSuccess(order=Order.of(row))
 
 
 @strawberry.type(description="Orders as they change.")

@@ -22,7 +22,10 @@ UNKNOWN_PER_MINUTE_MAX: Final = 30
 """Links that lead nowhere, for one address."""
 RETRY_AFTER_S: Final = 5
 
-_NOT_THERE: Final = ("There is nothing here", "This link leads nowhere, or has ended. Ask for a new one.")
+_NOT_THERE: Final = (
+    "This link is not valid",
+    "It is no longer valid, or never was. Ask who sent it for a new one.",
+)
 _TOO_MANY: Final = ("Too many tries", "Wait a minute and open the link again.")
 _AWAY: Final = ("Not reachable", "This page can't be shown now. Open the link again in some seconds.")
 
@@ -56,7 +59,7 @@ class PayPages:
         """What the page is made from; None where the order is gone.
 
         Raises:
-            NotSignedIn, TenantNotServed: as `Payers.proven`.
+            NotSignedIn, TenantNotServed: as `Payers.proven`; the link may have been revoked since then, too.
             RateLimited: this order, or the address, was looked at too often.
         """
         principal, tenant = await self._payers.proven(request.path_params["token"])
@@ -65,6 +68,8 @@ class PayPages:
         if outcome.retry_after_s is not None:
             raise RateLimited(outcome.retry_after_s)
         codes = {error.extensions.get("code") for error in outcome.errors if error.extensions}
+        if NotSignedIn.code in codes:
+            raise NotSignedIn
         if codes - {"NOT_FOUND"}:
             # Refused or failed, and logged where that was.
             raise TenantUnavailable

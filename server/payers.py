@@ -12,7 +12,7 @@ from tenant_db.orders.linking import proven_order
 
 PROVEN_FOR_S: Final = 30.0
 """How long a proof is believed, for each page that is open asks again every few seconds. What a cancelled
-order refuses is refused at once all the same: whoever pays or looks reads the order itself."""
+order or a revoked link refuses is refused at once all the same: whoever pays or looks reads the order."""
 PROOFS_MAX: Final = 20_000
 
 
@@ -45,7 +45,8 @@ class Payers:
             if is_known:
                 raise
             raise NotSignedIn from error
-        return Principal(PAYER, token.order_id, tenant.id, frozenset(), None, token.expires_at), tenant
+        expires_at = token.expires_at
+        return Principal(PAYER, token.order_id, tenant.id, frozenset(), None, expires_at, link=token), tenant
 
     async def _prove(self, tenant: Tenant, token: CheckoutToken, text: str) -> None:
         async with tenant.reading() as session:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from core.clock import Clock
 from tenancy.addresses import counted
+from tenancy.checkout_tokens import CheckoutToken
 from tenancy.errors import Forbidden, NoTenant, NotSignedIn, TenantNotServed
 from tenancy.policy import Policy
 from tenancy.roles import Scope
@@ -50,6 +51,8 @@ class Principal:
     expires_at: datetime | None
     session_id: UUID | None = None
     """The family of refresh tokens it was issued from; None for API keys."""
+    link: CheckoutToken | None = None
+    """What a payer holds; None for everybody else."""
 
 
 @dataclass(frozen=True, slots=True)

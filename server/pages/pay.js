@@ -171,6 +171,7 @@
     if (response.status === 401) return ended();
     const { data, errors } = await response.json();
     const result = data?.payCheckout;
+    if (isRefused(errors) || result?.code === "NOT_SIGNED_IN") return ended();
     if (!result) return complain(errors?.[0]?.message ?? "That did not work. Try again.");
     if (result.code !== "IDEMPOTENCY_IN_PROGRESS") trying = null;
     if (!result.checkout) return complain(result.message, result.field);
@@ -187,8 +188,10 @@
   function ended() {
     isOver = true;
     $("ways").hidden = $("by-hand").hidden = true;
-    $("status").replaceChildren(make("h2", "This link has ended", { class: "bad" }), make("p", `Ask ${business} for a new one.`));
+    $("status").replaceChildren(make("h2", "This link is no longer valid", { class: "bad" }), make("p", `Ask ${business} for a new one.`));
   }
+  // Its shop has revoked the link while this page was open.
+  const isRefused = (errors) => (errors ?? []).some((error) => error.extensions?.code === "NOT_SIGNED_IN");
   const isSettled = () => state.status === "CANCELLED" || (state.status === "PAID" && state.attempt?.receipt);
 
   // The present state comes first at each connection, so nothing that happened in between is missed.
@@ -232,7 +235,7 @@
         const events = (rest + value).split("\n\n");
         rest = events.pop();
         for (const event of events) if (hear(event)) onLife();
-        if (isSettled()) return;
+        if (isOver || isSettled()) return;
       }
     } finally {
       clearTimeout(timer);
@@ -241,7 +244,9 @@
   }
   function hear(event) {
     const line = event.split("\n").find((one) => one.startsWith("data: "));
-    const fresh = line && JSON.parse(line.slice(6)).data?.checkoutUpdated;
+    const { data, errors } = line ? JSON.parse(line.slice(6)) : {};
+    if (isRefused(errors)) ended();
+    const fresh = data?.checkoutUpdated;
     if (!fresh) return false;
     main.dataset.live = "yes";
     $("offline").hidden = true;

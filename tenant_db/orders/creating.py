@@ -1,10 +1,8 @@
 """Writes an order with its items."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import exists, insert, select
@@ -20,14 +18,12 @@ from tenant_db.orders import rules
 from tenant_db.orders.errors import OrderReferenceTaken
 from tenant_db.orders.machine import OPEN
 from tenant_db.orders.models import Order, OrderItem
-from tenant_db.orders.rules import NewItem
+from tenant_db.orders.rules import NewItem, new_link_key
 from tenant_db.orders.telling import tell
 from tenant_db.payments.errors import StoreClosed
 from tenant_db.payments.locking import lock_order
 from tenant_db.payments.models import Payment
 from tenant_db.stores.models import Store
-
-LINK_KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +90,7 @@ def _values(
         "customer_phone": None if new.customer_phone is None else new.customer_phone.e164,
         "customer_email": new.customer_email,
         "status": OPEN.value,
-        "link_key": secrets.token_bytes(LINK_KEY_BYTES),
+        "link_key": new_link_key(),
         "expires_at": expires_at,
     }
 

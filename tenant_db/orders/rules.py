@@ -21,6 +21,7 @@ MADE_REFERENCE_CHARACTERS: Final = 10
 """Short enough to be typed on a phone; one shorter than that could be guessed, but opens nothing."""
 DESCRIPTION_CHARACTERS_MAX: Final = 100
 """As a payment's description."""
+LINK_KEY_BYTES: Final = 32
 NAME_CHARACTERS_MAX: Final = 100
 EMAIL_CHARACTERS_MAX: Final = 254
 
@@ -134,6 +135,11 @@ def expiry(wanted: datetime | None, now: datetime) -> datetime:
     if not now < wanted <= now + OPEN_FOR_MAX:
         raise InvalidInput("expiresAt", f"An order is open for up to {OPEN_FOR_MAX.days} days from now.")
     return wanted
+
+
+def new_link_key() -> bytes:
+    """What proves the links to an order; whoever replaces it ends them all."""
+    return secrets.token_bytes(LINK_KEY_BYTES)
 
 
 def make_reference() -> str:

@@ -16,6 +16,8 @@ from tenancy.context import PAYER, Principal, RequestInfo, Services, TenantConte
 from tenancy.limits import Budget
 from tenancy.roles import ROLE_SCOPES, Role, Scope
 from tenancy.sessions import Tenant
+from tenant_db.orders import linking
+from tenant_db.orders.models import Order
 
 REQUEST: Final = RequestInfo("request-1", "192.0.2.7", "tests")
 _ANY: Final = frozenset(OperationType)
@@ -60,8 +62,12 @@ async def caller(
 
 async def payer(services: Services, tenant: Tenant, order_id: UUID) -> TenantContext:
     """Whoever holds a link to this order's page."""
-    principal = Principal(PAYER, order_id, tenant.id, frozenset(), None, None)
-    return TenantContext(services, REQUEST, principal, await services.tenants.find(tenant.id))
+    serving = await services.tenants.find(tenant.id)
+    async with serving.reading() as session:
+        order = await session.get_one(Order, order_id)
+    link = linking.pay_link(tenant.id, order, None, order.created_at)
+    principal = Principal(PAYER, order_id, tenant.id, frozenset(), None, None, link=link)
+    return TenantContext(services, REQUEST, principal, serving)
 
 
 async def run(context: TenantContext, text: str, **variables: object) -> Outcome:

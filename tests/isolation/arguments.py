@@ -19,6 +19,7 @@ VICTIMS: Final = {
     "mutation.createOrder.input.storeId": "store",
     "mutation.cancelOrder.input.id": "order",
     "mutation.createPayLink.input.orderId": "order",
+    "mutation.revokePayLink.input.orderId": "order",
     "subscription.orderUpdated.id": "order",
     "query.storeBalance.storeId": "store",
     "query.storeFinancialSummary.storeId": "store",

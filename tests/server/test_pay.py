@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import httpx
 import pytest
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
@@ -29,15 +30,19 @@ from tenancy.context import PAYER, Services
 from tenancy.errors import NotSignedIn, WrongTenant
 from tenancy.sessions import Tenant
 from tenancy.tokens import Authenticator
+from tenant_db.audit.models import TenantAudit
 from tenant_db.orders.ending import cancel_order
 from tenant_db.orders.models import Order
 from tenant_db.orders.rules import ITEM_NAME_CHARACTERS_MAX, ITEMS_MAX, NewItem
-from tests.factories.callers import operations
+from tests.factories.callers import ask, caller, next_data, operations, payer, watching
 from tests.factories.orders import attempt, make_order, settle
 from tests.factories.payments import make_shop
 
 NASTY = "</script><script>alert(1)</script>\" onload='x' {{content}} & Co"
 DAY = timedelta(days=1)
+WATCH = "subscription { checkoutUpdated { status } }"
+REVOKE = """mutation ($id: ID!) { revokePayLink(input: {orderId: $id}) {
+  ... on RevokePayLinkSuccess { order { status paymentLink } } } }"""
 
 
 @dataclass(slots=True)
@@ -143,6 +148,30 @@ async def test_every_link_that_leads_nowhere_is_answered_alike(site: Site, secon
     assert {answer.status_code for answer in answers.values()} == {404}
     assert len({answer.content for answer in answers.values()}) == 1
     assert "script-src" in answers["forged"].headers["content-security-policy"]
+
+
+async def test_a_revoked_link_ends_at_once_and_a_new_one_opens(site: Site) -> None:
+    old = site.token()
+    owner = await caller(site.services, site.tenant)
+    assert (await site.open(old)).status_code == 200, "and is believed for a while"
+
+    async with watching(await payer(site.services, site.tenant, site.order.id), WATCH) as events:
+        await next_data(events)
+        order = (await ask(owner, REVOKE, id=outside(Kind.ORDER, site.order.id)))["revokePayLink"]["order"]
+        told = (await anext(events)).body
+    revoked = await site.open(old)
+    opened = await site.http.get(
+        order["paymentLink"].replace(site.services.policy.public_url, "http://pay.test")
+    )
+
+    assert revoked.status_code == 404
+    assert "It is no longer valid" in revoked.text
+    assert [error["extensions"]["code"] for error in told["errors"]] == ["NOT_SIGNED_IN"]
+    assert (opened.status_code, order["status"]) == (200, "OPEN")
+    async with site.tenant.reading() as session:
+        assert await session.scalar(
+            select(TenantAudit.subject).where(TenantAudit.action == "revoke_pay_link")
+        )
 
 
 async def test_the_page_of_a_suspended_business_leads_nowhere(site: Site) -> None:

@@ -14,13 +14,12 @@ from core.ids import new_id
 from core.money import Money
 from tenancy.errors import TransactionInterrupted
 from tenancy.sessions import Tenant
-from tenant_db.orders.creating import LINK_KEY_BYTES
 from tenant_db.orders.ending import cancel_order, expire_order
 from tenant_db.orders.errors import OrderNotOpen, OrderReferenceTaken
 from tenant_db.orders.machine import NEXT, OrderStatus
 from tenant_db.orders.matching import open_order_by_reference, order_typed
 from tenant_db.orders.models import Order, OrderItem
-from tenant_db.orders.rules import ITEMS_MAX, NewItem, make_reference
+from tenant_db.orders.rules import ITEMS_MAX, LINK_KEY_BYTES, NewItem, make_reference
 from tenant_db.payments.ending import succeed
 from tenant_db.payments.errors import StoreClosed
 from tenant_db.payments.locking import lock_payment
