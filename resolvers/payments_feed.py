@@ -1,7 +1,8 @@
 """Payments as they change: the present state first, then each newer version."""
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Final
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from core.errors import NotFound
 from core.pages import PageRequest
-from resolvers.payments import PaymentFilter, PaymentView, payment, payments
+from resolvers.payments import PaymentFilter, PaymentView, payment, payments, payments_named
 from resolvers.payments_missed import missed_payments
 from resolvers.stores import store_exists
 from tenancy.context import TenantContext
@@ -21,6 +22,8 @@ RECENT_MAX: Final = 20
 """Payments that a stream of many payments begins with."""
 SHOWN_MAX: Final = 128
 """Payments whose versions a stream of many remembers, so that none is told twice."""
+PAUSE_S: Final = 0.025
+"""Between two readings of a stream of many: what changes meanwhile is read together."""
 
 
 async def payment_updates(context: TenantContext, id: UUID) -> AsyncGenerator[PaymentView, None]:
@@ -52,6 +55,7 @@ async def payments_updates(
 ) -> AsyncGenerator[PaymentView, None]:
     """The newest payments, those that changed since then, then every payment that changes.
 
+    Steps in quick succession may come as one.
     What the feed did not tell, since Redis was away, is read and told. Needs payments:read.
 
     Raises:
@@ -85,7 +89,7 @@ async def _updates(
 ) -> AsyncGenerator[PaymentView, None]:
     """Each version at most once, and none after a newer one, of the latest SHOWN_MAX payments."""
     shown = _Shown()
-    async with aclosing(_found(context, only, since)) as pages:
+    async with aclosing(_found(context, only, since, shown)) as pages:
         async for found in pages:
             for view in found:
                 if shown.is_news(view):
@@ -93,7 +97,7 @@ async def _updates(
 
 
 async def _found(
-    context: TenantContext, only: PaymentFilter, since: datetime | None
+    context: TenantContext, only: PaymentFilter, since: datetime | None, shown: "_Shown"
 ) -> AsyncGenerator[list[PaymentView], None]:
     # Subscribed before they are read: what changes in between is told, not lost.
     async with context.services.feed.subscribe(context.tenant.id, {"payments"}) as notices:
@@ -108,7 +112,9 @@ async def _found(
                 return
             since = notices.missed_since if notice.topic == RESYNC.topic else None
             if since is None:
-                yield await _told(context, only, notice)
+                yield await _told(context, only, shown, [notice, *notices.take_waiting()])
+                # A busy business takes hundreds of steps a second: one reading for several of them.
+                await asyncio.sleep(PAUSE_S)
 
 
 class _Shown:
@@ -117,8 +123,12 @@ class _Shown:
     def __init__(self) -> None:
         self._versions: OrderedDict[UUID, int] = OrderedDict()
 
+    def has(self, id: UUID, version: int) -> bool:
+        """Whether this version was seen, or a newer one."""
+        return self._versions.get(id, 0) >= version
+
     def is_news(self, view: PaymentView) -> bool:
-        if self._versions.get(view.id, 0) >= view.version:
+        if self.has(view.id, view.version):
             return False
         self._versions[view.id] = view.version
         self._versions.move_to_end(view.id)
@@ -127,14 +137,21 @@ class _Shown:
         return True
 
 
-async def _told(context: TenantContext, only: PaymentFilter, notice: Notice) -> list[PaymentView]:
-    """The payment that a notice names, if it is one of those; another store's is not even read."""
+async def _told(
+    context: TenantContext, only: PaymentFilter, shown: _Shown, notices: Sequence[Notice]
+) -> list[PaymentView]:
+    """The payments of those that notices name; another store's, or a seen version, is not even read."""
     wanted = only.store_id
-    if wanted is not None and notice.payload.get("store_id", str(wanted)) != str(wanted):
+    named: list[UUID] = []
+    for payload in (notice.payload for notice in notices):
+        id_ = UUID(payload["id"])
+        is_wanted = wanted is None or payload.get("store_id", str(wanted)) == str(wanted)
+        if is_wanted and not shown.has(id_, payload["version"]):
+            named.append(id_)
+    if not named:
         return []
-    changed = await payment(context, UUID(notice.payload["id"]))
-    is_wanted = changed is not None and wanted in {None, changed.store_id}
-    return [changed] if changed is not None and is_wanted else []
+    found = {view.id: view for view in await payments_named(context, named)}
+    return [found[id_] for id_ in named if id_ in found and wanted in {None, found[id_].store_id}]
 
 
 async def _newest(context: TenantContext, only: PaymentFilter, count: int) -> list[PaymentView]:

@@ -71,6 +71,12 @@ class Stream:
             self.missed_since = since
         return notice
 
+    def take_waiting(self) -> list[Notice]:
+        """What else waits right after a notice that was read, without waiting: it has no RESYNC."""
+        told = [notice for notice, _ in self._waiting.values()]
+        self._waiting.clear()
+        return told
+
     def offer(self, notice: Notice) -> None:
         """Keep a notice of ours until it is read, in place of an older one of the same thing.
 

@@ -2,10 +2,15 @@
 
 import asyncio
 
+import asyncpg
+import pytest
+
 from core.ids import Kind, new_id, outside
 from tenancy.context import Services, TenantContext
+from tenancy.feed import channel_of, message_of
 from tenancy.roles import Role
-from tenancy.sessions import Tenant
+from tenancy.sessions import Notice, Tenant
+from tenant_db.payments.models import Payment
 from tests.factories.callers import ask, caller, next_data, watching
 from tests.factories.payments import initiate, make_shop
 
@@ -116,3 +121,40 @@ async def test_nothing_is_watched_without_the_scope(services: Services, tenant: 
         async with watching(nobody, text, **variables) as events:
             outcome = await anext(events)
         assert outcome.body["errors"][0]["extensions"]["code"] == "NOT_SIGNED_IN"
+
+
+async def test_what_changes_together_is_read_together_and_what_was_seen_is_not_read(
+    services: Services, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, serving = await of(services, tenant)
+    shop = await make_shop(tenant)
+    changed = [await initiate(serving, shop) for _ in range(5)]
+    silent = TenantContext(services, owner.request, owner.principal, tenant)
+    readings: list[int] = []
+    read = Tenant.rows
+
+    async def counted(of: Tenant, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        found = await read(of, sql, *arguments)
+        readings.append(len(found))
+        return found
+
+    def tell(payment: Payment, version: int) -> None:
+        notice = Notice("payments", {"id": str(payment.id), "version": version})
+        services.feed._deliver(channel_of(tenant.id), message_of(notice))  # noqa: SLF001 - what Redis would tell
+
+    async with watching(owner, WATCH_ALL) as events:
+        for _ in changed:
+            await next_data(events)
+        for payment in changed:
+            await ask(silent, CANCEL, id=outside(Kind.PAYMENT, payment.id))
+        added = await initiate(tenant, shop)
+        monkeypatch.setattr(Tenant, "rows", counted)
+        for payment in changed:
+            tell(payment, 2)
+        seen = [(await next_data(events))["paymentsUpdated"]["version"] for _ in changed]
+        for payment in changed:
+            tell(payment, 2)
+        tell(added, 1)
+        last = (await next_data(events))["paymentsUpdated"]["id"]
+
+    assert (seen, last, readings) == ([2] * 5, outside(Kind.PAYMENT, added.id), [5, 1])

@@ -1,7 +1,9 @@
 """Payments of one store as they change, and what a stream of many makes up for after a gap."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import redis.asyncio
@@ -9,6 +11,7 @@ import redis.asyncio
 from core.clock import utc_now
 from core.ids import Kind, new_id, outside
 from resolvers import payments, payments_feed, payments_missed
+from resolvers.payments import PaymentView
 from tenancy.context import Services, TenantContext
 from tenancy.feed import Feed
 from tenancy.roles import Role
@@ -64,14 +67,14 @@ async def test_payments_of_another_store_are_not_even_read(
     shop, other = await make_shop(tenant), await make_shop(tenant, short_code="600999")
     await initiate(serving, shop)
     foreign = await initiate(serving, other)
-    looked_at = []
-    payment = payments.payment
+    looked_at: list[UUID] = []
+    named = payments.payments_named
 
-    async def noted(context: TenantContext, id: object) -> object:
-        looked_at.append(id)
-        return await payment(context, id)  # type: ignore[arg-type] # as it was called
+    async def noted(context: TenantContext, ids: Collection[UUID]) -> list[PaymentView]:
+        looked_at.extend(ids)
+        return await named(context, ids)
 
-    monkeypatch.setattr(payments_feed, "payment", noted)
+    monkeypatch.setattr(payments_feed, "payments_named", noted)
     async with watching(owner, WATCH, id=store_id(shop)) as events:
         await next_data(events)
         await ask(owner, CANCEL, id=outside(Kind.PAYMENT, foreign.id))
