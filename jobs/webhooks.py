@@ -11,9 +11,10 @@ from core.alerts import AlertKind
 from core.ids import Kind, outside
 from integrations.webhooks_out.addresses import Network
 from integrations.webhooks_out.sending import OutgoingWebhook, deliver
+from jobs.mail_notices import MAIL_DISABLED, MAIL_QUEUE
 from jobs.work import Done, Handler, Later, Result, Work
 from tenancy.audit import SYSTEM, record_audit
-from tenancy.outbox import somebody_comes
+from tenancy.outbox import announce, somebody_comes
 from tenant_db.alerts.raising import raise_alert
 from tenant_db.webhooks import delivering
 from tenant_db.webhooks.delivering import Answered, Message, Target
@@ -114,5 +115,6 @@ async def _deliver(work: Work, target: Target, message: Message, allowed: Sequen
             subject = outside(Kind.WEBHOOK_ENDPOINT, target.endpoint_id)
             details = {"reason": reason.value}
             record_audit(session, SYSTEM, "disable_webhook_endpoint", subject=subject, details=details)
+            announce(session, MAIL_DISABLED, queue=MAIL_QUEUE, endpoint_id=str(target.endpoint_id))
             await raise_alert(session, AlertKind.WEBHOOK_DISABLED, subject, DISABLED[reason])
     return reason is None

@@ -24,6 +24,7 @@ from jobs.forwarding import forwarding_handlers
 from jobs.inbox import inbox_handlers
 from jobs.ledger import ledger_handlers
 from jobs.mail import mail_handlers
+from jobs.mail_notices import notice_handlers
 from jobs.orders import order_handlers
 from jobs.payment_sweep import sweep_handlers
 from jobs.payments import payment_handlers
@@ -121,6 +122,7 @@ def handlers(here: Process, outside: Outside) -> Sequence[Handler]:
         *reconciliation_handlers(),
         *statement_handlers(),
         *mail_handlers(send),
+        *notice_handlers(send),
         *webhook_handlers(here.settings.webhook_networks_allowed),
     ]
 

@@ -1,6 +1,7 @@
 """Memberships of a tenant, and invitations to it."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -13,10 +14,12 @@ from owner_db.users.errors import AlreadyMember, LastOwner, LinkInvalid, NotAMem
 from owner_db.users.models import Invitation, Membership, User
 from owner_db.users.sessions import token_hash
 from tenancy.outbox import announce
-from tenancy.roles import ROLE_SCOPES, Role
+from tenancy.roles import ROLE_SCOPES, Role, Scope
 from tenancy.sessions import OwnerSession
 
 INVITATION_LIFE: Final = timedelta(days=7)
+TOLD_MAX: Final = 20
+"""Members that one notice is mailed to."""
 
 
 async def add_member(session: OwnerSession, user_id: UUID, tenant_id: UUID, role: Role) -> Membership:
@@ -27,6 +30,24 @@ async def add_member(session: OwnerSession, user_id: UUID, tenant_id: UUID, role
     session.add(membership)
     await session.flush()
     return membership
+
+
+async def addresses_with(session: OwnerSession, tenant_id: UUID, scope: Scope) -> Sequence[str]:
+    """The proved addresses of members whose role has this scope, at most TOLD_MAX, longest members first."""
+    roles = [role.value for role, scopes in ROLE_SCOPES.items() if scope in scopes]
+    found = await session.scalars(
+        select(User.email)
+        .join(Membership, Membership.user_id == User.id)
+        .where(
+            Membership.tenant_id == tenant_id,
+            Membership.role.in_(roles),
+            User.email_verified_at.is_not(None),
+            User.disabled_at.is_(None),
+        )
+        .order_by(Membership.id)
+        .limit(TOLD_MAX)
+    )
+    return found.all()
 
 
 async def change_role(

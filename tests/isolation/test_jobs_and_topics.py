@@ -63,6 +63,7 @@ OF_TENANTS: Final = {
     "make_export": {"export_id": "export"},
     "deliver_webhooks": {"endpoint_id": "webhook_endpoint"},
     "forget_webhooks": {},
+    "mail_webhook_disabled": {"endpoint_id": "webhook_endpoint"},
     "expire_export": {"export_id": "export"},
     "reconcile_scope": {"reconciliation_id": "reconciliation"},
     "import_statement": {"import_id": "statement_import"},

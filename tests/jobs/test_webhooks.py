@@ -12,11 +12,16 @@ import pytest
 from sqlalchemy import func, select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from core.clock import utc_now
 from core.ids import Kind, new_id, outside
+from integrations.errors import FailureReason, ProviderRejected
+from jobs.mail_notices import MAIL_DISABLED, tell_of_disabled
 from jobs.webhooks import deliver_webhooks
 from jobs.work import Done, Later, Result, Work
+from owner_db.users.models import User
 from tenancy.context import Services
 from tenancy.keyring import Keyring
+from tenancy.roles import Role
 from tenancy.sessions import Tenant
 from tenant_db.alerts.models import Alert
 from tenant_db.outbox.models import TenantOutbox
@@ -31,6 +36,7 @@ from tenant_db.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEn
 from tenant_db.webhooks.rules import ENDPOINTS_MAX, LADDER, ORDER_WAIT, OVERLAP, WebhookEvent
 from tenant_db.webhooks.telling import Happened, tell_endpoints
 from tests.factories.payments import initiate, make_shop
+from tests.factories.users import make_member
 from tests.integrations.scripted import Scripted, answer, scripted_server
 from tests.jobs.conftest import MovingClock
 from tests.racing import race
@@ -82,6 +88,35 @@ async def line(services: Services, keyring: Keyring, tenant: Tenant) -> AsyncIte
         async with tenant.transaction() as session:
             endpoint, secret = await endpoints.add_endpoint(session, services.keyring, new)
         yield Line(services, clock, tenant, server, endpoint.id, secret)
+
+
+async def its_people_are_mailed(line: Line) -> None:
+    """Who may switch it on again and has proved an address, though another address is refused."""
+    for name, role, verified_at in (
+        ("refused", Role.OWNER, utc_now()),
+        ("developer", Role.DEVELOPER, utc_now()),
+        ("cashier", Role.CASHIER, utc_now()),
+        ("unproved", Role.OWNER, None),
+    ):
+        user = await make_member(line.services.owner, line.tenant.id, role, f"{name}@example.com")
+        async with line.services.owner.transaction() as of_owner:
+            (await of_owner.get_one(User, user.id)).email_verified_at = verified_at
+    async with line.tenant.reading() as session:
+        left = await session.scalars(select(TenantOutbox).where(TenantOutbox.kind == MAIL_DISABLED))
+        payload = {name: str(value) for name, value in left.one().payload.items()}
+    mails = []
+
+    async def send(to: str, subject: str, text: str) -> None:
+        mails.append((to, subject, text))
+        if to.startswith("refused"):
+            raise ProviderRejected("550", "no such box", FailureReason.CONFIGURATION)
+
+    work = Work(line.services, line.tenant, new_id(), MAIL_DISABLED, payload, 1)
+    assert await tell_of_disabled(work, send) == Done()
+    assert [to for to, _, _ in mails] == ["refused@example.com", "developer@example.com"]
+    assert payload["endpoint_id"] == str(line.endpoint_id)
+    assert "127.0.0.1" in mails[1][2]
+    assert "a=b" not in mails[1][2], "an address may hold a secret"
 
 
 def verify(line: Line, secret: str, at: int = -1) -> Any:  # noqa: ANN401 - JSON
@@ -163,6 +198,7 @@ async def test_an_endpoint_that_fails_for_days_is_disabled_and_can_be_enabled_ag
     async with line.tenant.reading() as session:
         (alert,) = (await session.scalars(select(Alert))).all()
     assert (alert.kind, alert.subject) == ("webhook_disabled", outside(Kind.WEBHOOK_ENDPOINT, endpoint.id))
+    await its_people_are_mailed(line)
     (message,) = await line.deliveries()
     assert (message.state, message.tries) == ("failed", len(LADDER) + 1)
     async with line.tenant.reading() as session:
