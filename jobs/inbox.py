@@ -8,6 +8,7 @@ from integrations.account import NotConfigured
 from integrations.errors import BadMessage, ProviderUnavailable
 from integrations.mpesa.events import read_c2b_confirmation, read_stk_result
 from integrations.protocol import NotPaid, Paid
+from jobs.gathering import Gathering
 from jobs.inbox_webhooks import KIND as WEBHOOK
 from jobs.inbox_webhooks import process_webhook
 from jobs.mpesa_results import RESULT, TIMEOUT, process_result
@@ -15,10 +16,11 @@ from jobs.payment_calls import QUESTIONS
 from jobs.payments import ASK_ATTEMPTS_MAX, ASK_PAUSE_MAX_S, as_told, asked_of
 from jobs.providers import Providers
 from jobs.quarantine import alert_quarantined
+from jobs.turns import Turns
 from jobs.work import Done, Handler, Later, Result, Work, backoff
 from tenancy.outbox import announce
 from tenancy.sessions import TenantSession
-from tenant_db.inbox.looking import look
+from tenant_db.inbox.looking import look_at
 from tenant_db.inbox.models import TenantInbox
 from tenant_db.inbox.processing import close, quarantine, take
 from tenant_db.payments import polling
@@ -32,8 +34,12 @@ from tenant_db.reviews.opening import NewReview, open_review_at_end
 from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 
 WAIT_FIRST_S: Final = 0.25
-WAIT_MAX_S: Final = 10.0
+WAIT_MAX_S: Final = 3.0
 """Our own request is answered within seconds, or its run has died."""
+
+_MESSAGES: Final = Gathering(look_at)
+_TURNS: Final = Turns()
+"""Of the messages that tell of one receipt."""
 
 
 def inbox_handlers(providers: Providers) -> list[Handler]:
@@ -53,14 +59,17 @@ async def process_inbox(work: Work, providers: Providers) -> Result:
     with the callback.
     """
     inbox_id = UUID(work.payload["inbox_id"])
-    message = await look(work.tenant, inbox_id)
+    message = await _MESSAGES.ask(work.tenant, inbox_id)
     if message.kind in _OTHERS:
         return await _OTHERS[message.kind](work, providers, message)
     try:
         ruling = _RULINGS[message.kind](message, work)
     except BadMessage as error:
         return await _quarantine(work, inbox_id, str(error))
-    settled = None if await ruling.at_once() else await _settle(work, inbox_id, ruling, None)
+    # A callback and its confirmation come together: the second finds what the first has done.
+    async with _TURNS.of(work.tenant.id, ruling.receipt):
+        is_done = await ruling.at_once()
+    settled = None if is_done else await _settle(work, inbox_id, ruling, None)
     if settled is None:
         return Done()
     if settled.verdict is Verdict.ASK:
@@ -78,11 +87,13 @@ class _Ruling:
         self,
         decide: Callable[[TenantSession, Told | None], Awaitable[Settled]],
         at_once: Callable[[], Awaitable[bool]],
+        receipt: str | None,
         question: str | None = None,
     ) -> None:
         self.decide = decide
         self.at_once = at_once
         """Does it all where nothing is unusual; false where nothing was done."""
+        self.receipt = receipt
         self.question = question
         """The provider's id to ask about; None where the message is its own proof."""
 
@@ -101,7 +112,8 @@ def _stk_result(message: TenantInbox, work: Work) -> _Ruling:
     async def at_once() -> bool:
         return await settle_at_once(work.tenant, message.id, callback, work.services.clock())
 
-    return _Ruling(decide, at_once, event.provider_reference)
+    receipt = event.answer.receipt if isinstance(event.answer, Paid) else None
+    return _Ruling(decide, at_once, receipt, event.provider_reference)
 
 
 def _c2b_confirmation(message: TenantInbox, work: Work) -> _Ruling:
@@ -123,7 +135,7 @@ def _c2b_confirmation(message: TenantInbox, work: Work) -> _Ruling:
     async def at_once() -> bool:
         return await match_at_once(work.tenant, message.id, new, work.services.clock())
 
-    return _Ruling(decide, at_once)
+    return _Ruling(decide, at_once, event.receipt)
 
 
 _RULINGS: Final[dict[str, Callable[[TenantInbox, Work], _Ruling]]] = {

@@ -1,7 +1,7 @@
 """How a job calls a provider about a payment, and writes down how the call ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -10,10 +10,11 @@ from uuid import UUID
 import structlog
 
 from integrations.errors import OutcomeUnknown, ProviderRejected, ProviderUnavailable
+from jobs.gathering import Gathering
 from jobs.providers import Route
 from jobs.work import Work
 from tenancy.errors import TenantNotServed, TransactionInterrupted
-from tenancy.sessions import TenantSession
+from tenancy.sessions import Tenant, TenantSession
 from tenant_db.payments.machine import CREATED, PaymentStatus
 
 QUEUE: Final = "payments"
@@ -22,8 +23,9 @@ QUESTIONS: Final = "questions"
 RECORD_WAITS_S: Final = (0.2, 1.0, 3.0, 5.0)
 """Together with the longest call they fit into one run."""
 
-_SUBJECT: Final = """
-SELECT id, provider_account_id, channel_id, status, expires_at, version, store_id FROM payments WHERE id = $1
+_LOOK: Final = """
+SELECT id, provider_account_id, channel_id, status, expires_at, version, store_id FROM payments
+WHERE id = ANY ($1)
 """
 
 T = TypeVar("T")
@@ -49,9 +51,19 @@ class Subject:
 
 async def subject_of(work: Work, payment_id: UUID) -> Subject:
     """Read where a payment stands, without its lock."""
-    (row,) = await work.tenant.rows(_SUBJECT, payment_id)
-    id_, account_id, channel_id, status, *rest = row
-    return Subject(id_, account_id, channel_id, PaymentStatus(status), *rest)
+    return await _SUBJECTS.ask(work.tenant, payment_id)
+
+
+async def _subjects_of(tenant: Tenant, payment_ids: Sequence[UUID]) -> list[Subject]:
+    rows = await tenant.rows(_LOOK, payment_ids)
+    found = {
+        id_: Subject(id_, account_id, channel_id, PaymentStatus(status), *rest)
+        for id_, account_id, channel_id, status, *rest in rows
+    }
+    return [found[id_] for id_ in payment_ids]
+
+
+_SUBJECTS: Final = Gathering(_subjects_of)
 
 
 async def called(work: Work, route: Route, call: Awaitable[T]) -> T:

@@ -13,6 +13,7 @@ from integrations.account import Account, NotConfigured, Outside
 from integrations.http import Call
 from integrations.protocol import Adapter
 from integrations.registry import adapter_for, integration_for
+from jobs.gathering import Gathering
 from owner_db.catalog.errors import ProviderUnknown
 from owner_db.catalog.providers import Provider, known_provider, offers
 from tenancy.audit import SYSTEM
@@ -22,7 +23,7 @@ from tenancy.sessions import Tenant, TenantSession
 from tenancy.tracing import record_outside_call
 from tenant_db.calls.recording import NewCall, record_call
 from tenant_db.channels.models import Channel
-from tenant_db.credentials.account_rows import AccountRow, look_at_account
+from tenant_db.credentials.account_rows import AccountRow, look_at_accounts
 from tenant_db.credentials.names import SecretName
 from tenant_db.credentials.opening import OpenedSecrets, open_secrets
 
@@ -103,6 +104,7 @@ class Providers:
     def __init__(self, services: Services, outside: Outside) -> None:
         self.outside = outside
         self._services = services
+        self._accounts = Gathering(look_at_accounts)
         self._catalog: dict[str, tuple[float, Provider]] = {}
         self._offers: Mapping[str, Offer] = {}
         self._offers_until = 0.0
@@ -116,7 +118,7 @@ class Providers:
         Raises:
             NotConfigured: the provider is switched off, or something it needs is missing.
         """
-        account = await look_at_account(tenant, account_id)
+        account = await self._accounts.ask(tenant, account_id)
         provider = await self._provider(account.provider)
         secrets = await self._open(tenant, account, purpose)
         opened = Account(

@@ -16,7 +16,7 @@ from jobs.transport import Transport
 from jobs.work import backoff
 from tenancy.context import Services
 from tenancy.metrics import OUTBOX_LAG_SECONDS
-from tenancy.outbox import Claimed, claim_due, next_due
+from tenancy.outbox import Claimed, Claims, claim_due
 from tenancy.sessions import OwnerDatabase, Tenant
 from tenancy.signals import DUE_PREFIX, NUDGE_WITHIN_S, OWNER_MEMBER
 
@@ -174,15 +174,12 @@ class Relay:
             due = now + timedelta(seconds=REVISIT_S)
         return len(rows), due
 
-    async def _claim(
-        self, database: OwnerDatabase | Tenant, now: datetime
-    ) -> tuple[Sequence[Claimed], datetime | None]:
+    async def _claim(self, database: OwnerDatabase | Tenant, now: datetime) -> Claims:
         name, most = self._queue.name, self._queue.in_flight_max
         if isinstance(database, Tenant):
             return await claim_rows(database, name, now, lease_s=ROW_LEASE_S, in_flight_max=most)
         async with database.transaction() as session:
-            rows = await claim_due(session, name, now, lease_s=ROW_LEASE_S, in_flight_max=most)
-            return rows, await next_due(session, name)
+            return await claim_due(session, name, now, lease_s=ROW_LEASE_S, in_flight_max=most)
 
     async def _enqueue(self, member: str, rows: Sequence[Claimed], epoch: int) -> None:
         # The attempt is part of the id: arq drops an id that it knows, so a row enqueued twice runs once.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tenancy.outbox import Begun, Claimed, in_order
+from tenancy.outbox import Begun, Claims, claims_of
 from tenancy.outbox_statements import (
     beginning,
     beginning_values,
@@ -14,30 +14,27 @@ from tenancy.outbox_statements import (
     claiming_values,
     finishing,
     finishing_values,
-    looking,
 )
 from tenancy.prepared import Prepared
 from tenancy.sessions import AfterCommit, Tenant
 from tenant_db.outbox.models import TenantOutbox
 
 _CLAIM: Final = Prepared(claiming(TenantOutbox))
-_LOOK: Final = Prepared(looking(TenantOutbox))
 _BEGIN: Final = Prepared(beginning(TenantOutbox))
 _FINISH: Final = Prepared(finishing(TenantOutbox))
 
 
 async def claim_rows(
     tenant: Tenant, queue: str, now: datetime, *, lease_s: float, in_flight_max: int
-) -> tuple[list[Claimed], datetime | None]:
-    """As `claim_due`, and then `next_due`.
+) -> Claims:
+    """As `claim_due`.
 
     Raises:
         TenantNotServed, TransactionInterrupted: as `Tenant.write`.
     """
     given = claiming_values(queue, now, lease_s=lease_s, in_flight_max=in_flight_max)
     rows = await tenant.write(_CLAIM.sql, *_CLAIM.arguments(given), after=AfterCommit())
-    due = await tenant.rows(_LOOK.sql, *_LOOK.arguments({"in_queue": queue}))
-    return in_order([tuple(row) for row in rows]), due[0][0]
+    return claims_of((tuple(row) for row in rows), given)
 
 
 async def begin_rows(

@@ -1,9 +1,9 @@
 """Jobs written in the transaction that needs them: the outbox is the truth, Redis only the messenger."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, func, null, select, true, update
@@ -23,7 +23,6 @@ from tenancy.outbox_statements import (
     ending_values,
     finishing,
     finishing_values,
-    looking,
 )
 from tenancy.sessions import OwnerSession, TenantSession
 from tenancy.shapes import add_row, model_of
@@ -41,6 +40,15 @@ class Claimed:
     attempts: int
     due: datetime
     """Since when it could have run."""
+
+
+class Claims(NamedTuple):
+    """What a relay has claimed of one queue."""
+
+    rows: Sequence[Claimed]
+    """Oldest first."""
+    next_due: datetime | None
+    """When the queue has something to do next: a due time, or the end of a lease; None where it is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +93,27 @@ def wake(session: Session, queue: str, due: datetime) -> None:
 
 async def claim_due(
     session: Session, queue: str, now: datetime, *, lease_s: float, in_flight_max: int
-) -> Sequence[Claimed]:
+) -> Claims:
     """Hold the due rows of one queue for `lease_s`, oldest first, with at most `in_flight_max` held in all.
 
     Rows that a rival is claiming at this moment are passed over. A row whose holder died comes
     back when its lease has ended.
     """
-    found = await session.execute(
-        claiming(model_of(session, OutboxColumns)),
-        claiming_values(queue, now, lease_s=lease_s, in_flight_max=in_flight_max),
-    )
-    return in_order(found)
+    given = claiming_values(queue, now, lease_s=lease_s, in_flight_max=in_flight_max)
+    return claims_of(await session.execute(claiming(model_of(session, OutboxColumns)), given), given)
 
 
-def in_order(rows: Iterable[Sequence[Any]]) -> list[Claimed]:
-    """The rows of `claiming`, oldest first: an UPDATE returns them in any order."""
-    return sorted((Claimed(*row) for row in rows), key=lambda row: row.due)
+def claims_of(found: Iterable[Sequence[Any]], given: Mapping[str, Any]) -> Claims:
+    """What `claiming` gave with these values."""
+    dues, rows = [], []
+    for *row, others_due in found:
+        dues.append(others_due)
+        if row[0] is not None:
+            rows.append(Claimed(*row))
+            dues.append(given["lease_end"])
+    # An UPDATE returns them in any order.
+    rows.sort(key=lambda row: row.due)
+    return Claims(rows, min((due for due in dues if due is not None), default=None))
 
 
 async def somebody_comes(session: Session, kind: str, *, by: datetime, **ids: str) -> bool:
@@ -119,15 +132,8 @@ async def somebody_comes(session: Session, kind: str, *, by: datetime, **ids: st
     return bool(found)
 
 
-async def next_due(session: Session, queue: str) -> datetime | None:
-    """When the queue has something to do next: a due time, or the end of a lease."""
-    statement = looking(model_of(session, OutboxColumns))
-    due: datetime | None = await session.scalar(statement, {"in_queue": queue})
-    return due
-
-
 async def all_due(session: Session) -> dict[str, datetime]:
-    """`next_due` of every queue that has open rows."""
+    """When each queue that has open rows has something to do next: a due time, or the end of a lease."""
     model = model_of(session, OutboxColumns)
     found = await session.execute(
         select(model.queue, func.min(due_at(model))).where(model.state.in_(OPEN)).group_by(model.queue)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
@@ -38,8 +39,12 @@ SKEW_S: Final = 1.0
 """How far the clocks of two of our machines may be apart."""
 
 
-def claiming(model: type[OutboxColumns]) -> ReturningUpdate[UUID, str, int, datetime]:
-    """The statement of `claim_due`: built once, it also runs without a session."""
+def claiming(model: type[OutboxColumns]) -> Select[Any]:
+    """The statement of `claim_due`: built once, it also runs without a session.
+
+    It gives what was claimed, and beside each when what was not is due; all NULL but that where
+    nothing was claimed.
+    """
     queue, now = bindparam("in_queue", type_=Text), _instant("now")
     held = (
         select(func.count())
@@ -55,27 +60,26 @@ def claiming(model: type[OutboxColumns]) -> ReturningUpdate[UUID, str, int, date
         .cte("chosen")
         .prefix_with("MATERIALIZED")
     )
-    return (
+    claimed = (
         update(model)
         .where(model.id.in_(select(chosen.c.id)))
         # The row of a run that died is open again: `begin` would leave it to a run that holds it.
         .values(state="pending", leased_until=_instant("lease_end"))
         .returning(model.id, model.kind, model.attempts, model.next_attempt_at)
-        .execution_options(synchronize_session=False)
+        .cte("claimed")
     )
+    others = (
+        select(func.min(due_at(model)))
+        .where(model.queue == queue, model.state.in_(OPEN), model.id.not_in(select(chosen.c.id)))
+        .subquery("others")
+    )
+    return select(claimed, others).select_from(others.outerjoin(claimed, true()))
 
 
 def claiming_values(queue: str, now: datetime, *, lease_s: float, in_flight_max: int) -> dict[str, Any]:
     """What `claiming` is run with."""
     lease_end = now + timedelta(seconds=lease_s)
     return {"in_queue": queue, "now": now, "lease_end": lease_end, "in_flight_max": in_flight_max}
-
-
-def looking(model: type[OutboxColumns]) -> Select[Any]:
-    """The statement of `next_due`."""
-    return select(func.min(due_at(model))).where(
-        model.queue == bindparam("in_queue", type_=Text), model.state.in_(OPEN)
-    )
 
 
 def beginning(model: type[OutboxColumns]) -> ReturningUpdate[Any]:

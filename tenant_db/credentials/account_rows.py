@@ -1,8 +1,10 @@
-"""A provider account and its channel as each job reads them: in one statement, without a session."""
+"""Provider accounts and their channels as jobs read them: in one statement, without a session."""
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import asyncpg
 import orjson
 
 from tenancy.sessions import Tenant
@@ -28,17 +30,18 @@ class ChannelRow(NamedTuple):
     initiator_name: str | None
 
 
-async def look_at_account(tenant: Tenant, account_id: UUID) -> AccountRow:
-    """Jobs name accounts that exist; one that does not is a bug.
+async def look_at_accounts(tenant: Tenant, account_ids: Sequence[UUID]) -> list[AccountRow]:
+    """The accounts in this order. Jobs name accounts that exist; one that does not is a bug.
 
     Raises:
         TenantNotServed: the tenant has no connection to give now.
-        ValueError: there is no such account.
+        KeyError: there is no such account.
     """
-    rows = await tenant.rows(_LOOK, account_id)
-    if len(rows) != 1:
-        raise ValueError(f"{len(rows)} accounts {account_id} in this tenant")
-    row = rows[0]
+    found = {row[0]: row for row in await tenant.rows(_LOOK, account_ids)}
+    return [_account_of(found[id_]) for id_ in account_ids]
+
+
+def _account_of(row: asyncpg.Record) -> AccountRow:
     channel = ChannelRow(*row[6:]) if row[5] else None
     return AccountRow(row[0], row[1], row[2], orjson.loads(row[3]), row[4], channel)
 
@@ -48,5 +51,5 @@ SELECT account.id, account.provider, account.environment, account.configuration:
     account.secrets_version, channel.id IS NOT NULL, channel.kind, channel.short_code,
     channel.head_office_code, channel.initiator_name
 FROM provider_accounts AS account LEFT JOIN channels AS channel ON channel.provider_account_id = account.id
-WHERE account.id = $1
+WHERE account.id = ANY ($1)
 """

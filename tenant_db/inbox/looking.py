@@ -1,5 +1,6 @@
-"""A message as its job reads it: in one statement, without a session."""
+"""Messages as their jobs read them: in one statement, without a session."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -7,17 +8,17 @@ from tenancy.sessions import Tenant
 from tenant_db.inbox.models import TenantInbox
 
 
-async def look(tenant: Tenant, inbox_id: UUID) -> TenantInbox:
-    """The message without its headers, and without its lock. Jobs name messages that exist.
+async def look_at(tenant: Tenant, inbox_ids: Sequence[UUID]) -> list[TenantInbox]:
+    """The messages in this order, without their headers and locks. Jobs name messages that exist.
 
     Raises:
         TenantNotServed: the tenant has no connection to give now.
-        ValueError: there is no such message.
+        KeyError: there is no such message.
     """
-    (row,) = await tenant.rows(_LOOK, inbox_id)
-    return TenantInbox(**row)
+    found = {row["id"]: row for row in await tenant.rows(_LOOK, inbox_ids)}
+    return [TenantInbox(**found[id_]) for id_ in inbox_ids]
 
 
 _LOOK: Final = """
-SELECT id, created_at, source, kind, external_id, item_hash, body, state FROM inbox WHERE id = $1
+SELECT id, created_at, source, kind, external_id, item_hash, body, state FROM inbox WHERE id = ANY ($1)
 """

@@ -20,7 +20,6 @@ from tenancy.outbox import (
     bury,
     claim_due,
     finish,
-    next_due,
     postpone,
 )
 from tenancy.sessions import OwnerDatabase, Tenant
@@ -38,7 +37,8 @@ async def leave(database: Tenant | OwnerDatabase, queue: str = "payments", after
 
 async def claimed(database: Tenant | OwnerDatabase, now: datetime, in_flight_max: int = 100) -> list[Claimed]:
     async with database.transaction() as session:
-        return list(await claim_due(session, "payments", now, lease_s=LEASE_S, in_flight_max=in_flight_max))
+        claims = await claim_due(session, "payments", now, lease_s=LEASE_S, in_flight_max=in_flight_max)
+        return list(claims.rows)
 
 
 async def begun(database: Tenant | OwnerDatabase, id: UUID, now: datetime) -> Begun | None:
@@ -93,7 +93,7 @@ async def test_a_rival_relay_passes_over_rows_that_are_being_claimed(tenant: Ten
     now = utc_now()
 
     async with tenant.transaction() as session:
-        first = await claim_due(session, "payments", now, lease_s=LEASE_S, in_flight_max=2)
+        first, _ = await claim_due(session, "payments", now, lease_s=LEASE_S, in_flight_max=2)
         second = await claimed(tenant, now)
 
     assert [row.id for row in first] == jobs[:2], "the oldest come first"
@@ -214,12 +214,14 @@ async def test_the_next_due_time_is_a_rows_or_the_end_of_a_lease(tenant: Tenant)
     await leave(tenant, queue="inbox", after_s=90)
     await leave(tenant)
     now = utc_now()
-    await claimed(tenant, now)
+    ends = now + timedelta(seconds=LEASE_S)
 
+    async with tenant.transaction() as session:
+        for _ in range(2):
+            claims = await claim_due(session, "payments", now, lease_s=LEASE_S, in_flight_max=9)
+            assert claims.next_due == ends
+        assert (await claim_due(session, "platform", now, lease_s=LEASE_S, in_flight_max=9)).next_due is None
     async with tenant.reading() as session:
-        ends = now + timedelta(seconds=LEASE_S)
-        assert await next_due(session, "payments") == ends
-        assert await next_due(session, "platform") is None
         due = await all_due(session)
     assert due["payments"] == ends
     assert due["inbox"] > ends
