@@ -81,6 +81,8 @@ def _reversal(request: OperatorRequest, amount: int) -> list[Pair]:
 
 def _status(request: OperatorRequest, amount: int) -> list[Pair]:
     found = request.found
+    if request.way.telling == "tampered":
+        found = {**found, "amount": "1.00"}
     return [
         ("DebitPartyName", found.get("debit", "254700000001 - Jane Doe")),
         ("CreditPartyName", f"{request.short_code} - Shop"),

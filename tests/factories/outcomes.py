@@ -35,6 +35,8 @@ class Standing:
     """Why people are asked about it."""
     credited: int = 0
     """To its store, in minor units, before fees."""
+    aside: int = 0
+    """What came in beyond its amount, in suspense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ async def require_courses(
         stand.account_id,
     )
     credited = sum(course.later.credited for course in found.values())
-    assert (books.holding, books.store, books.suspense) == (credited - fees[0]["fees"],) * 2 + (0,)
+    aside, net = sum(course.later.aside for course in found.values()), credited - fees[0]["fees"]
+    assert (books.holding, books.store, books.suspense) == (net + aside, net, aside)
     paid = [row for row in (await journey.sandbox.book_of(stand.provider))["paid"] if row["key"] == stand.key]
     asked = [course for course in found.values() if course in {FITS_NOT, CONTRADICTS}]
     assert len({row["reference"] for row in paid}) == credited // AMOUNT + len(asked)
@@ -144,8 +147,8 @@ async def _sent(
 async def standing_of(tenant: Tenant, payment_id: UUID) -> Standing:
     payment = await read(tenant, payment_id)
     rows = await tenant.rows(
-        "SELECT kind, sum(amount_minor)::bigint AS minor FROM ledger_transfers"
-        " WHERE reference = $1 GROUP BY kind",
+        "SELECT CASE WHEN idempotency_key LIKE 'excess:%' THEN 'excess' ELSE kind END AS kind,"
+        " sum(amount_minor)::bigint AS minor FROM ledger_transfers WHERE reference = $1 GROUP BY 1",
         outside(Kind.PAYMENT, payment_id),
     )
     moved = {row["kind"]: row["minor"] for row in rows}
@@ -153,4 +156,5 @@ async def standing_of(tenant: Tenant, payment_id: UUID) -> Standing:
     async with tenant.reading() as session:
         review = await session.scalar(select(Review.cause).where(Review.payment_id == payment_id))
     assert payment.needs_review == (review is not None)
-    return Standing(payment.status, payment.failure_code, review, moved.get("sale", 0))
+    sale, aside = moved.get("sale", 0), moved.get("excess", 0)
+    return Standing(payment.status, payment.failure_code, review, sale, aside)

@@ -1,8 +1,12 @@
 """Prompts of M-Pesa that each go another way, and where each of them has ended."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
+
+import orjson
 
 from core.phone import Phone
 from tenancy.sessions import Tenant
@@ -10,7 +14,7 @@ from tenant_db.payments.models import Payment
 from tests.factories.journeys import Journey
 from tests.factories.ledger import require_sound_books
 from tests.factories.outcomes import A_DAY, HALF_AN_HOUR, STRIDE, Course, Standing, pass_time, standing_of
-from tests.factories.payments import AMOUNT, Shop, books
+from tests.factories.payments import AMOUNT, PHONE, Shop, books
 
 Way = str | dict[str, Any]
 
@@ -51,7 +55,9 @@ async def require_rows(journey: Journey, tenant: Tenant, shop: Shop, rows: Mappi
     credited = sum(course.later.credited for course in found.values())
     money = await books(tenant, shop)
     assert (money.holding, money.store, money.suspense) == (credited, credited, 0)
-    paid = {entry["reference"] for entry in (await journey.sandbox.book())["paid"]}
+    book = await journey.sandbox.book()
+    assert max(Counter(prompt["reference"] for prompt in book["stk"]).values()) == 1, "nobody is asked twice"
+    paid = {entry["reference"] for entry in book["paid"]}
     for name, payment in payments.items():
         ended = found[name].later
         assert (ended.credited == AMOUNT.minor) <= (payment.reference in paid), name
@@ -90,3 +96,30 @@ async def _sent(journey: Journey, tenant: Tenant, row: Row, number: int) -> Paym
     payment = await journey.initiate(tenant, phone=phone)
     await journey.run(tenant)
     return payment
+
+
+async def callback_of(
+    journey: Journey,
+    payment: Payment,
+    *,
+    id: str | None = None,
+    amount: int = 1_500,
+    code: int = 0,
+    receipt: str = "TKXFORGED1",
+) -> tuple[str, bytes]:
+    """The path of a payment's callback, and a success as M-Pesa would tell it."""
+    (prompt,) = await journey.prompts(payment)
+    items = [
+        {"Name": "Amount", "Value": amount},
+        {"Name": "MpesaReceiptNumber", "Value": receipt},
+        {"Name": "TransactionDate", "Value": 20261121103015},
+        {"Name": "PhoneNumber", "Value": int(PHONE.digits)},
+    ]
+    told = {
+        "MerchantRequestID": prompt["merchant_request_id"],
+        "CheckoutRequestID": id or prompt["id"],
+        "ResultCode": code,
+        "ResultDesc": "Told",
+        "CallbackMetadata": {"Item": items},
+    }
+    return urlsplit(prompt["callback_url"]).path, orjson.dumps({"Body": {"stkCallback": told}})

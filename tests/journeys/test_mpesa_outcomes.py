@@ -3,7 +3,7 @@
 from typing import Final
 
 from integrations.mpesa.codes import DONE, RESULT_REASONS, STILL_PROCESSING
-from integrations.sandbox.outcomes import QUERIES, RESULTS
+from integrations.sandbox.outcomes import QUERIES, RESULTS, WAYS
 from tenancy.sessions import Tenant
 from tenant_db.channels.adding import set_operator
 from tests.factories.channels import OPERATOR
@@ -136,12 +136,19 @@ TELLING: Final[dict[str, Row]] = {
     "query_unknown": told(PAID, "query_unknown"),
 }
 ASKING: Final[dict[str, Row]] = {
-    "missing_callback": asked(PAID, "success"),
+    "missing_callback": asked(PAID, "missing_callback"),
     **{f"query_{word}_at_first": asked(PAID, "success", query=word, queries=1) for word in QUERIES},
     "query_pending_for_long": asked(UNDECIDED, "success", query="pending"),
     "query_unknown_for_long": asked(UNDECIDED, "success", query="unknown"),
     "query_html_for_long": asked(UNDECIDED, "success", query="html"),
     **{f"{kind}_by_query": asked(course, kind) for kind, course in REFUSED.items()},
+}
+
+ROWS: Final = {
+    **SENDING,
+    **{kind: told(course, kind) for kind, course in REFUSED.items()},
+    **TELLING,
+    **ASKING,
 }
 
 
@@ -151,9 +158,8 @@ async def test_every_outcome_at_mpesa_ends_in_its_state_with_its_books(
     shop = await journey.open_shop(tenant)
     async with tenant.transaction() as session:
         await set_operator(session, journey.services.keyring, shop.channel_id, OPERATOR)
-    rows = {**SENDING, **{kind: told(course, kind) for kind, course in REFUSED.items()}, **TELLING, **ASKING}
 
-    await require_rows(journey, tenant, shop, rows)
+    await require_rows(journey, tenant, shop, ROWS)
 
     lines = [line for prompt in (await journey.sandbox.book())["stk"] for line in prompt["told"]]
     # An address with a secret that was never given is kept aside; an endpoint that never was is not there.
@@ -162,6 +168,11 @@ async def test_every_outcome_at_mpesa_ends_in_its_state_with_its_books(
         "forged: 404",
         "forged: 200",
     ]
+
+
+def test_every_outcome_that_the_sandbox_makes_is_a_row() -> None:
+    kinds = {way if isinstance(way, str) else way["kind"] for row in ROWS.values() for way in row.way}
+    assert kinds | {"failure"} == RESULTS.keys() | WAYS.keys()
 
 
 def test_every_code_that_the_adapter_knows_of_a_prompt_is_a_row() -> None:

@@ -3,6 +3,8 @@
 from typing import Final
 
 from core.collecting import Method
+from integrations.sandbox.paystack.outcomes import OWN_OUTCOMES
+from integrations.sandbox.plans import COMMON
 from tenancy.sessions import Tenant
 from tests.factories.collecting import open_stand
 from tests.factories.journeys import Journey
@@ -73,6 +75,8 @@ OUTCOMES: Final[dict[str, Course]] = {
     "no_channel": ended("configuration"),
     "invalid_email": ended("incorrect_details"),
     "unprocessable": ended("payer_not_allowed"),
+    # Refused as one that Paystack has, and then not known: nobody can say.
+    "duplicate_reference": UNDECIDED,
     # Paid, and not as it was asked for.
     "underpaid": FITS_NOT,
     "other_amount": FITS_NOT,
@@ -83,11 +87,29 @@ OUTCOMES: Final[dict[str, Course]] = {
     "other_payment": FITS_NOT,
     "reversed": FITS_NOT,
     "fees_passed_on": PAID,
+    # The same, in every shape that it may have.
+    "no_requested_amount": PAID,
+    "metadata_text": PAID,
+    "metadata_blank": PAID,
+    "metadata_zero": PAID,
+    "metadata_null": PAID,
+    "id_as_text": PAID,
 }
 CHARGES: Final[dict[str, Course]] = {
     "success": PAID,
     "charge_pending": PAID,
     "charge_timeout": PAID,
+    "paid_at_once": PAID,
+    "failed_at_once": ended("insufficient_funds"),
+    "insufficient_funds": ended("insufficient_funds"),
+    "webhook_before_response": PAID,
+    "timeout_before_acceptance": NEVER_SENT,
+    "timeout_after_acceptance": PAID,
+    "malformed": PAID,
+    "busy": PAID,
+    "unprocessable": ended("payer_not_allowed"),
+    "underpaid": FITS_NOT,
+    "open_url": PAID,
     "bad_signature": PAID,
     "otp": UNDECIDED,
     "pin": UNDECIDED,
@@ -97,6 +119,11 @@ CHARGES: Final[dict[str, Course]] = {
     "address": UNDECIDED,
 }
 """Of a phone that is charged at once: a step that nobody takes leaves it open."""
+
+
+def test_every_outcome_that_the_sandbox_makes_is_a_row() -> None:
+    made = {**COMMON, **OWN_OUTCOMES}
+    assert {name for name in made if "operation" not in made[name]} == OUTCOMES.keys() | CHARGES.keys()
 
 
 async def test_every_outcome_at_paystack_ends_in_its_state_with_its_books(

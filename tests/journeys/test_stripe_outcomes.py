@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from integrations.sandbox.plans import COMMON
+from integrations.sandbox.stripe.outcomes import OWN
 from tenancy.sessions import Tenant
 from tests.factories.collecting import open_stand
 from tests.factories.journeys import Journey
@@ -76,9 +78,17 @@ OUTCOMES: Final[dict[str, Course]] = {
     "processing": UNDECIDED,
     "processing_then_paid": PAID,
     "expired": ended("no_answer"),
+    "cancelled_automatically": ended("no_answer"),
     "cancelled_by_customer": ended("cancelled_by_payer", "cancelled"),
+    "cancelled_as_duplicate": ended("cancelled_by_merchant", "cancelled"),
+    "cancelled_as_fraudulent": ended("cancelled_by_merchant", "cancelled"),
+    "cancelled_as_abandoned": ended("cancelled_by_merchant", "cancelled"),
+    "invoice_failed": ended("declined"),
+    "invoice_void": ended("cancelled_by_merchant", "cancelled"),
     # Refused before anything was taken.
     "invalid_request": ended("configuration"),
+    "amount_too_small": ended("limit_exceeded"),
+    "other_parameters": ended("configuration"),
     "wrong_key": ended("configuration"),
     "forbidden": ended("configuration"),
     "not_found": ended("configuration"),
@@ -90,6 +100,11 @@ OUTCOMES: Final[dict[str, Course]] = {
     "paid_for_other_payment": FITS_NOT,
     "paid_in_other_mode": FITS_NOT,
 }
+
+
+def test_every_outcome_that_the_sandbox_makes_is_a_row() -> None:
+    made = {**COMMON, **OWN}
+    assert {name for name in made if "operation" not in made[name]} == OUTCOMES.keys()
 
 
 async def test_every_outcome_at_stripe_ends_in_its_state_with_its_books(

@@ -45,6 +45,7 @@ PAYERS: Final[Mapping[str, Mapping[str, Any]]] = {
 ANSWERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "validation": _refused(400, "customer.email is required"),
     "blacklisted": _refused(400, "This customer is blacklisted"),
+    "wrong_key": _refused(401, "Authorization required"),
     "ip_not_allowed": _refused(403, "IP address not whitelisted"),
     "general_error_before_acceptance": _refused(400, "An error occurred. Please contact support"),
     "general_error_after_acceptance": {

@@ -39,6 +39,7 @@ REFUSALS: Final[Mapping[str, tuple[int, str]]] = {
     "currency_refused": (400, "Currency not supported by merchant"),
     "no_channel": (400, "No active channel"),
     "invalid_email": (400, "Invalid Email Address Passed"),
+    "duplicate_reference": (400, "Duplicate Transaction Reference"),
     "unprocessable": (422, "Invalid phone number"),
 }
 

@@ -26,6 +26,8 @@ DECLINES: Final[Mapping[str, tuple[str, str | None]]] = {
 
 REFUSALS: Final[Mapping[str, tuple[int, str, str | None]]] = {
     "invalid_request": (400, "invalid_request_error", "parameter_missing"),
+    "amount_too_small": (400, "invalid_request_error", "amount_too_small"),
+    "other_parameters": (400, "idempotency_error", None),
     "wrong_key": (401, "invalid_request_error", None),
     "forbidden": (403, "invalid_request_error", None),
     "not_found": (404, "invalid_request_error", "resource_missing"),
@@ -47,6 +49,18 @@ REFUNDS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "refund_cancelled": {"result": "pending_then_canceled"},
 }
+
+CANCELLATIONS: Final[Mapping[str, str]] = {
+    "expired": "expired",
+    "cancelled_automatically": "automatic",
+    "cancelled_by_customer": "requested_by_customer",
+    "cancelled_as_duplicate": "duplicate",
+    "cancelled_as_fraudulent": "fraudulent",
+    "cancelled_as_abandoned": "abandoned",
+    "invoice_failed": "failed_invoice",
+    "invoice_void": "void_invoice",
+}
+"""`cancellation_reason` by outcome."""
 
 OTHERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "paid_less": {"received_by": -100},
@@ -82,10 +96,9 @@ OWN: Final[Mapping[str, Mapping[str, Any]]] = {
     "processing": {"result": "processing"},
     "processing_then_paid": {"result": "processing_then_paid"},
     "ignored": {"result": "nothing"},
-    "expired": {"result": "canceled", "details": {"cancellation_reason": "expired"}},
-    "cancelled_by_customer": {
-        "result": "canceled",
-        "details": {"cancellation_reason": "requested_by_customer"},
+    **{
+        name: {"result": "canceled", "details": {"cancellation_reason": reason}}
+        for name, reason in CANCELLATIONS.items()
     },
 }
 """Besides `plans.COMMON`. `requires_action` and `processing` wait for `/_control/stripe/act`."""
