@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core.alerts import AlertKind, AlertState, Severity
 from core.ids import Kind, outside
 from core.pages import Page, PageRequest
+from resolvers.missed import missed_rows
 from resolvers.pages import page_of
 from resolvers.reasons import required_reason
 from tenancy.audit import acting, record_audit
@@ -20,7 +21,9 @@ from tenant_db.alerts import handling
 from tenant_db.alerts.models import Alert
 
 RECENT_MAX: Final = 20
-"""Open alerts that a stream begins with, and repeats where it may have missed some."""
+"""Open alerts that a stream begins with."""
+_TIMES: Final = (Alert.last_at, Alert.acknowledged_at, Alert.resolved_at)
+"""One of them moves with every change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +90,17 @@ async def alert_updates(context: TenantContext) -> AsyncGenerator[Alert, None]:
     """The newest open alerts, then every alert that is raised, repeated or dealt with.
 
     Needs payments:read. A version may come twice: whoever shows them keeps the highest of each alert.
+
+    Raises:
+        FeedInterrupted: too much has changed while the feed was away.
     """
     context.require(Scope.PAYMENTS_READ)
     async with context.services.feed.subscribe(context.tenant.id, {"alerts"}) as notices:
         for row in await _recent(context):
             yield row
         async for notice in notices:
-            if notice.topic == RESYNC.topic:
-                for row in await _recent(context):
+            if notice.topic == RESYNC.topic and notices.missed_since is not None:
+                for row in await missed_rows(context, Alert, _TIMES, notices.missed_since):
                     yield row
                 continue
             changed = await alert(context, UUID(notice.payload["id"]))

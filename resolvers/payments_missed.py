@@ -1,17 +1,16 @@
 """Payments that changed since a moment: what a stream of many missed while it was not told."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from core.ids import lowest_id
+from resolvers.missed import OVERLAP
 from resolvers.payments import PaymentFilter, PaymentView, payments_named
 from tenancy.context import TenantContext
 from tenancy.errors import FeedInterrupted
 
-OVERLAP: Final = timedelta(minutes=1)
-"""Looked through again before the moment: transactions last up to 20 s, and clocks differ."""
 STEPS_PER_LOOK: Final = 500
 STEPS_MAX: Final = 20_000
 """Steps of payments that one stream makes up for: a minute at 330 a second."""

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from core.ids import Kind, inside, outside
 from core.pages import Page, PageRequest
 from resolvers.idempotency import once, run_once
+from resolvers.missed import missed_rows
 from resolvers.pages import page_of
 from resolvers.reasons import required_reason
 from resolvers.refunds import offer_for
@@ -29,7 +30,9 @@ from tenant_db.reviews.models import Review
 from tenant_db.reviews.rules import ReviewCause, ReviewDecision, ReviewState
 
 RECENT_MAX: Final = 20
-"""Open reviews that a stream begins with, and repeats where it may have missed some."""
+"""Open reviews that a stream begins with."""
+_TIMES: Final = (Review.last_at, Review.decided_at)
+"""One of them moves with every change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +88,17 @@ async def review_updates(context: TenantContext) -> AsyncGenerator[Review, None]
     """The newest open questions, then every one that is opened, added to or closed. Needs payments:read.
 
     A version may come twice: whoever shows them keeps the highest of each review.
+
+    Raises:
+        FeedInterrupted: too much has changed while the feed was away.
     """
     context.require(Scope.PAYMENTS_READ)
     async with context.services.feed.subscribe(context.tenant.id, {"reviews"}) as notices:
         for row in await _recent(context):
             yield row
         async for notice in notices:
-            if notice.topic == RESYNC.topic:
-                for row in await _recent(context):
+            if notice.topic == RESYNC.topic and notices.missed_since is not None:
+                for row in await missed_rows(context, Review, _TIMES, notices.missed_since):
                     yield row
                 continue
             changed = await review(context, UUID(notice.payload["id"]))

@@ -146,7 +146,8 @@ class AlertMutations:
 class AlertSubscriptions:
     @strawberry.subscription(
         description="The newest open alerts, then each that is raised, repeated or dealt with. Keep the "
-        "highest version of each. Needs payments:read."
+        "highest version of each. What changed while our own feed was away is made up for, up to 1,000 of "
+        "them; beyond that the stream ends with the error FEED_INTERRUPTED. Needs payments:read."
     )
     async def alert_raised(self, info: Info[TenantContext, None]) -> AsyncGenerator[Alert, None]:
         updates = alerts.alert_updates(info.context)

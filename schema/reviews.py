@@ -171,7 +171,8 @@ class ReviewMutations:
 class ReviewSubscriptions:
     @strawberry.subscription(
         description="The newest open questions, then each that is asked, added to or closed. Keep the "
-        "highest version of each. Needs payments:read."
+        "highest version of each. What changed while our own feed was away is made up for, up to 1,000 of "
+        "them; beyond that the stream ends with the error FEED_INTERRUPTED. Needs payments:read."
     )
     async def review_updated(self, info: Info[TenantContext, None]) -> AsyncGenerator[Review, None]:
         updates = reviews.review_updates(info.context)

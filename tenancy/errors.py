@@ -77,13 +77,13 @@ class RateLimited(DomainError):
 
 
 class FeedInterrupted(DomainError):
-    """Too much has changed for this stream to tell: read the list, and subscribe again without `since`."""
+    """Too much has changed for this stream to tell: read the list, and subscribe again, without `since`."""
 
     code = "FEED_INTERRUPTED"
 
     def __init__(self) -> None:
         super().__init__(
-            "Too much has changed meanwhile. Read the list, and subscribe again without `since`."
+            "Too much has changed meanwhile. Read the list, and subscribe again, without `since`."
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from core.alerts import AlertKind
+from core.clock import utc_now
 from core.ids import Kind, outside
 from jobs.alerts import copy_alert
 from jobs.work import Work
@@ -21,7 +22,7 @@ from tenant_db.alerts.raising import raise_alert
 from tenant_db.audit.models import TenantAudit
 from tenant_db.payments.models import Payment
 from tenant_db.payments.rules import Paid
-from tenant_db.reviews.opening import NewReview, open_review
+from tenant_db.reviews.opening import NewReview, open_review, overtake
 from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 from tests.factories.callers import ask, caller, next_data, refusal_of, watching
 from tests.factories.payments import make_shop, pend, read
@@ -145,14 +146,15 @@ async def test_alerts_and_questions_are_watched_from_what_is_open_on(
 ) -> None:
     viewer = await caller(services, tenant, Role.VIEWER)
     served = await services.tenants.find(tenant.id)
-    alerts = "subscription { alertRaised { kind version } }"
+    alerts = "subscription { alertRaised { kind version state } }"
     reviews = "subscription { reviewUpdated { id state notes } }"
 
     async with watching(viewer, alerts) as told, watching(viewer, reviews) as questions:
         assert (await next_data(told))["alertRaised"]["kind"] == "REVIEW_NEEDED"
         assert (await next_data(questions))["reviewUpdated"]["notes"] == ["Still open."]
         await raised(served)
-        assert (await next_data(told))["alertRaised"] == {"kind": "OVERDRAFT", "version": 1}
+        overdraft = {"kind": "OVERDRAFT", "version": 1, "state": "OPEN"}
+        assert (await next_data(told))["alertRaised"] == overdraft
         more = NewReview(ReviewSubject.PAYMENT, asked[0].id, ReviewCause.CONTRADICTION, "?", "Odd.")
         async with served.transaction() as session:
             await open_review(session, more)
@@ -161,6 +163,15 @@ async def test_alerts_and_questions_are_watched_from_what_is_open_on(
             "state": "OPEN",
             "notes": ["Still open.", "Odd."],
         }
+        # Committed without a notice: this business's own fixture tells nobody.
+        async with tenant.transaction() as session:
+            await overtake(session, ReviewSubject.PAYMENT, asked[0].id, utc_now())
+        services.feed._resync()  # noqa: SLF001 - what the feed does after it lost its connection
+        assert (await next_data(questions))["reviewUpdated"]["state"] == "OVERTAKEN"
+        while (made_up := (await next_data(told))["alertRaised"])["state"] != "RESOLVED":
+            pass
+
+    assert made_up["kind"] == "REVIEW_NEEDED"
 
 
 async def test_a_question_is_shown_with_its_evidence_and_decided_once(
