@@ -1,6 +1,6 @@
 """What `hazina up` has running, read from /proc."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,15 @@ def descendants(pid: int) -> set[int]:
 def backends(postgres: int) -> list[int]:
     """The processes of PostgreSQL that serve connections of ours."""
     return [pid for pid in _children_of(postgres) if b" hazina_" in _command_line(pid)]
+
+
+def is_any_alive(pids: Iterable[int]) -> bool:
+    """Whether one of these still runs; who has ended and was not waited for does not."""
+    for pid in pids:
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                return True
+    return False
 
 
 def resident_kb(pid: int) -> int:

@@ -17,7 +17,6 @@ from tests.running import Running
 
 VICTIMS: Final = ("worker", "server", "redis", "postgres", "connection")
 """`connection` is one of PostgreSQL's own processes: PostgreSQL then restarts itself."""
-JITTER_S: Final = 1.5
 POLL_S: Final = 0.02
 
 log = logging.getLogger(__name__)
@@ -44,14 +43,25 @@ class Killer:
 
     @classmethod
     def planned(
-        cls, running: Running, chance: random.Random, *, victims: Sequence[str], payments: int
+        cls,
+        running: Running,
+        chance: random.Random,
+        *,
+        victims: Sequence[str],
+        payments: int,
+        jitter_s: float,
     ) -> "Killer":
-        """Each victim as often as it is named, in any order, spread over all payments."""
+        """Each victim as often as it is named, in any order, from the first payment to the last."""
         kills = [
-            Kill(1 + payments * number // len(victims), chance.uniform(0, JITTER_S), victim)
+            Kill(1 + (payments - 1) * number // (len(victims) - 1), chance.uniform(0, jitter_s), victim)
             for number, victim in enumerate(chance.sample(victims, len(victims)))
         ]
         return cls(running, kills)
+
+    @property
+    def quiet_for_s(self) -> float:
+        """How long ago the last one died."""
+        return monotonic() - self.last_at
 
     async def kill_all(self, tills: Tills) -> None:
         for kill in self.kills:

@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from time import monotonic
+from functools import partial
 from typing import Final
 
 import asyncpg
@@ -21,6 +21,7 @@ from tests.faults.killing import VICTIMS, Killer
 from tests.faults.places import Place, open_places, plan_weather
 from tests.faults.reckoning import DAY_S, PAYERS_TIME_S, UNDECIDED, UNSEEN, WAITING, Books
 from tests.faults.tills import Customer, Tills
+from tests.processes import descendants, is_any_alive
 from tests.running import Running, hazina_up
 
 SEED: Final = int(os.environ.get("HAZINA_FAULTS_SEED", "20261121"))
@@ -28,7 +29,8 @@ SEED: Final = int(os.environ.get("HAZINA_FAULTS_SEED", "20261121"))
 AT_REST_WITHIN_S: Final = 180.0
 """Since the last fault: then all that is decided is settled."""
 LEFT_OPEN_FOR_S: Final = 60.0
-POLL_S: Final = 1.0
+ENDED_WITHIN_S: Final = 30.0
+ENDED_POLL_S: Final = 0.05
 PROMPTS: Final = {
     "success": 40,
     "cancelled": 8,
@@ -58,6 +60,17 @@ async def running() -> AsyncIterator[Running]:
         async with hazina_up(folder / "data") as up:
             await up.line("demo payment")
             yield up
+            await end(up)
+
+
+async def end(up: Running) -> None:
+    """Kill the launcher: all it started goes with it, sooner than by Ctrl-C."""
+    alive = descendants(up.process.pid)
+    up.process.kill()
+    await up.process.wait()
+    async with asyncio.timeout(ENDED_WITHIN_S):
+        while is_any_alive(alive):  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(ENDED_POLL_S)
 
 
 @pytest.fixture
@@ -101,14 +114,16 @@ async def customers(
     return found
 
 
-async def at_rest(books: Books, query: str, within_s: float, places: Sequence[Place]) -> None:
+async def at_rest(
+    books: Books, query: str, places: Sequence[Place], *, within_s: float, look_every_s: float
+) -> None:
     """Have everything told, and wait until nothing more happens by itself."""
     waiting: list[str] = []
     try:
         async with asyncio.timeout(within_s):
             while waiting := await books.waiting(query, places):
                 await books.tell_the_rest(places)
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(look_every_s)
     except TimeoutError:
         raise AssertionError(f"still open after {within_s} s: {waiting}") from None
 
@@ -128,16 +143,24 @@ class Size:
     """Killed while they get it."""
     asked_every_s: int
     """How often providers are asked about an open payment."""
+    watched_s: float
+    """How long a cashier looks at a payment."""
+    jitter_s: float
+    """The longest time from an accepted payment to a kill."""
+    look_every_s: float
 
 
 SHORT: Final = Size(
-    payments=48,
-    tills=24,
-    victims=["worker", "postgres"],
+    payments=24,
+    tills=12,
+    victims=["worker", "server", "redis", "postgres"],
     hangs=0,
-    refunds=24,
+    refunds=8,
     last_victim="connection",
-    asked_every_s=4,
+    asked_every_s=2,
+    watched_s=3.0,
+    jitter_s=0.5,
+    look_every_s=0.3,
 )
 LONG: Final = Size(
     payments=2_000,
@@ -147,6 +170,9 @@ LONG: Final = Size(
     refunds=200,
     last_victim="worker",
     asked_every_s=20,
+    watched_s=8.0,
+    jitter_s=1.5,
+    look_every_s=2.0,
 )
 
 
@@ -166,26 +192,35 @@ async def test_kills_at_random_moments_lose_and_double_nothing(
     api = Api(running.demo["graphql_url"], running.demo["api_key"])
     places = await open_places(running, api, books.sandbox)
     served = await customers(books, places, chance, size.payments, hangs=size.hangs)
-    shop = Tills(api, chance)
-    killer = Killer.planned(running, chance, victims=size.victims, payments=size.payments)
+    shop = Tills(api, chance, size.watched_s)
+    killer = Killer.planned(
+        running, chance, victims=size.victims, payments=size.payments, jitter_s=size.jitter_s
+    )
+    rest = partial(at_rest, books, places=places, look_every_s=size.look_every_s)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(killer.kill_all(shop))
         group.create_task(shop.sell(served, size.tills))
     log.info("all are served; repeated because of %s", shop.setbacks)
-    await at_rest(books, WAITING, AT_REST_WITHIN_S, places)
-    log.info("the payments rest %.0f s after the last fault", monotonic() - killer.last_at)
+    await rest(WAITING, within_s=AT_REST_WITHIN_S - killer.quiet_for_s)
+    log.info("the payments rest %.0f s after the last fault", killer.quiet_for_s)
+    await books.leap(PAYERS_TIME_S)
     async with asyncio.TaskGroup() as group:
         group.create_task(shop.give_back_later(chance.sample(served, size.refunds)))
         group.create_task(killer.kill(size.last_victim))
-    await at_rest(books, WAITING, AT_REST_WITHIN_S, places)
-    log.info("the refunds rest %.0f s after the last fault", monotonic() - killer.last_at)
-    await books.leap(PAYERS_TIME_S)
-    await at_rest(books, UNDECIDED, LEFT_OPEN_FOR_S, places)
+    await rest(WAITING, within_s=AT_REST_WITHIN_S - killer.quiet_for_s)
+    log.info("the refunds rest %.0f s after the last fault", killer.quiet_for_s)
+    await rest(UNDECIDED, within_s=LEFT_OPEN_FOR_S)
     await books.leap(DAY_S - PAYERS_TIME_S)
-    await at_rest(books, UNSEEN, LEFT_OPEN_FOR_S, places)
+    await rest(UNSEEN, within_s=LEFT_OPEN_FOR_S)
 
     assert len(killer.killed) == len(size.victims) + 1
+    await require_the_truth(books, shop, places)
+    await api.close()
+
+
+async def require_the_truth(books: Books, shop: Tills, places: Sequence[Place]) -> None:
+    """What ended, what was answered, what is booked and what the providers say is one and the same."""
     log.info("ended as %s", dict(await books.require_an_end()))
     await books.require_one_payment_each(shop.answers)
     await books.require_one_refund_each(shop.refunds)
@@ -193,5 +228,5 @@ async def test_kills_at_random_moments_lose_and_double_nothing(
         taken, given = await books.require_books(place)
         assert taken > 0, place
         log.info("%s took %d and gave back %d", place.provider, taken, given)
+    assert shop.refunds
     await books.require_true_ledger()
-    await api.close()
