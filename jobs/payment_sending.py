@@ -14,7 +14,7 @@ from jobs.payment_rows import accepted_at_once
 from jobs.payment_words import as_answer, intent_of
 from jobs.providers import Providers, Route, poll_ladder_s
 from jobs.work import Done, Later, Result, Work, backoff
-from tenancy.outbox import announce
+from tenancy.outbox import announce_as
 from tenant_db.payments import submitting
 from tenant_db.payments.machine import CREATED, PaymentStatus
 from tenant_db.payments.rerouting import next_account, reroute
@@ -88,14 +88,8 @@ async def _claim(work: Work, payment_id: UUID, item: str, ladder_s: tuple[int, .
         if isinstance(claim, Claim) and claim.is_first:
             # In the claim's own commit: whatever happens to this run, somebody asks.
             # With the payment's id: whoever ends the payment ends the asking without a search.
-            announce(
-                session,
-                "poll_payment",
-                queue=QUESTIONS,
-                after_s=ladder_s[0],
-                row_id=payment_id,
-                payment_id=str(payment_id),
-            )
+            id_, after_s = str(payment_id), ladder_s[0]
+            announce_as(session, payment_id, "poll_payment", queue=QUESTIONS, after_s=after_s, payment_id=id_)
     return claim
 
 

@@ -148,6 +148,7 @@ def _settle_heap() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*HEAP_GENERATIONS)
+    gc.enable()
 
 
 def _smtp(settings: Settings) -> SmtpSettings:

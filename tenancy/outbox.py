@@ -63,19 +63,23 @@ class Begun:
     """1 at the first run. It fences: a run whose lease was taken over can't record anything."""
 
 
-def announce(
-    session: Session, kind: str, *, queue: str, after_s: float = 0, row_id: UUID | None = None, **ids: str
-) -> UUID:
+def announce(session: Session, kind: str, *, queue: str, after_s: float = 0, **ids: str) -> UUID:
     """Leave a job that runs once this transaction has committed, not before `after_s`.
 
-    `ids` become the payload: what the job reads again when it runs, never a document. `row_id`
-    names the row where somebody must find it again; at most one job may have it.
+    `ids` become the payload: what the job reads again when it runs, never a document.
     """
+    return announce_as(session, new_id(), kind, queue=queue, after_s=after_s, **ids)
+
+
+def announce_as(
+    session: Session, row_id: UUID, kind: str, *, queue: str, after_s: float = 0, **ids: str
+) -> UUID:
+    """As `announce`, by an id under which somebody finds the job again; no other job may have it."""
     due = utc_now() + timedelta(seconds=after_s)
     row = add_row(
         session,
         OutboxColumns,
-        id=row_id or new_id(),
+        id=row_id,
         queue=queue,
         kind=kind,
         payload=ids,
