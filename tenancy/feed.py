@@ -35,9 +35,9 @@ def channel_of(tenant_id: UUID) -> str:
     return CHANNEL.format(tenant_id=tenant_id)
 
 
-def message_of(notice: Notice) -> bytes:
-    """A notice as it travels: ids, never a document."""
-    return orjson.dumps({"topic": notice.topic, "payload": notice.payload})
+def message_of(*notices: Notice) -> bytes:
+    """What one commit tells of one tenant, as it travels: ids, never a document."""
+    return orjson.dumps([[notice.topic, notice.payload] for notice in notices])
 
 
 class Stream:
@@ -213,12 +213,12 @@ class Feed:
         if room is None:
             return
         try:
-            message = orjson.loads(data)
-            notice = Notice(message["topic"], message["payload"])
-        except (ValueError, KeyError, TypeError):
+            notices = [Notice(topic, payload) for topic, payload in orjson.loads(data)]
+        except (ValueError, TypeError):
             _log.error("notice_unreadable", channel=channel)
             return
-        room.offer(notice)
+        for notice in notices:
+            room.offer(notice)
 
     def _resync(self) -> None:
         for room in self._rooms.values():

@@ -1,7 +1,7 @@
 """What a commit tells other processes: wake-ups for relays, notices for subscribers."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic, time
 from typing import Final
 from uuid import UUID
@@ -11,7 +11,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from tenancy.feed import channel_of, message_of
-from tenancy.sessions import AfterCommit
+from tenancy.sessions import AfterCommit, Notice
 
 DUE_PREFIX: Final = "global:due:"
 """Sorted sets, one a queue: tenant id or `owner`, by the unix time of its earliest due row."""
@@ -70,9 +70,8 @@ class RedisSignals:
                     pipe.zadd(DUE_PREFIX + queue, {member: due}, lt=True)
                     if due <= time() + NUDGE_WITHIN_S:
                         pipe.publish(NUDGE_PREFIX + queue, b"")
-                for notice in after.notices:
-                    if (whose := notice.tenant_id or tenant_id) is not None:
-                        pipe.publish(channel_of(whose), message_of(notice))
+                for whose, notices in _by_tenant(tenant_id, after.notices).items():
+                    pipe.publish(channel_of(whose), message_of(*notices))
                 if to_seal is not None:
                     pipe.zadd(SEALING, {member: int(time() + SEAL_AFTER_S)}, lt=True)
                 await pipe.execute()
@@ -80,6 +79,15 @@ class RedisSignals:
                     self._told_sealer.add(to_seal, now)
         except (RedisError, OSError) as error:
             _log.warning("signals_lost", tenant=member, error=type(error).__name__)
+
+
+def _by_tenant(tenant_id: UUID | None, notices: Sequence[Notice]) -> dict[UUID, list[Notice]]:
+    """By whose feed they go to; one that is nobody's is left out."""
+    found: dict[UUID, list[Notice]] = {}
+    for notice in notices:
+        if (whose := notice.tenant_id or tenant_id) is not None:
+            found.setdefault(whose, []).append(notice)
+    return found
 
 
 class _Recent:

@@ -9,6 +9,9 @@ IS_INSTALLED: Final = find_spec("opentelemetry") is not None
 if IS_INSTALLED:
     from opentelemetry.trace import SpanKind, Status, StatusCode, get_tracer
 
+    # Each call of `get_tracer` looks through the environment until a provider is set; this one follows it.
+    _TRACER: Final = get_tracer("hazina")
+
 
 def record_operation(name: str, seconds: float, outcome: str, **attributes: str | int) -> None:
     """A GraphQL operation that has just ended. Without a configured exporter this costs next to nothing."""
@@ -28,7 +31,7 @@ def _record(
     kind: "SpanKind", name: str, seconds: float, status: "StatusCode", attributes: dict[str, str | int]
 ) -> None:
     ended_ns = time.time_ns()
-    span = get_tracer("hazina").start_span(
+    span = _TRACER.start_span(
         name, kind=kind, attributes=attributes, start_time=ended_ns - int(seconds * 1e9)
     )
     span.set_status(Status(status))

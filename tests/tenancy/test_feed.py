@@ -175,7 +175,7 @@ async def test_a_message_that_is_no_notice_is_passed_over(
     feed: Feed, redis_client: redis.asyncio.Redis
 ) -> None:
     async with feed.subscribe(SHOP, {"last"}) as stream:
-        for message in (b"{", b"[]", b'{"topic": "last"}'):
+        for message in (b"{", b"7", b"[7]", b'[["last"]]'):
             await redis_client.publish(channel_of(SHOP), message)
         await feed.publish(SHOP, LAST)
 
