@@ -21,14 +21,11 @@ from tenant_db.alerts.models import Alert
 from tenant_db.alerts.raising import raise_alert
 from tenant_db.audit.models import TenantAudit
 from tenant_db.payments.models import Payment
-from tenant_db.payments.rules import Paid
 from tenant_db.reviews.opening import NewReview, open_review, overtake
 from tenant_db.reviews.rules import ReviewCause, ReviewSubject
 from tests.factories.callers import ask, caller, next_data, refusal_of, watching
 from tests.factories.payments import make_shop, pend, read
 from tests.factories.staff import ask_as_staff, staff
-from tests.factories.telling import ask as answer
-from tests.factories.telling import confirm, told_of
 
 ALERTS: Final = """
 query ($state: AlertState) {
@@ -50,7 +47,6 @@ mutation ($input: DecideReviewInput!) { decideReview(input: $input) {
   __typename
   ... on DecideReviewSuccess { review { state decision reason proof decidedBy } }
   ... on ReviewClosedError { reviewState }
-  ... on MoneyMayBeAnothersError { paymentId }
   ... on Error { code }
 } }
 """
@@ -205,31 +201,6 @@ async def test_a_question_is_shown_with_its_evidence_and_decided_once(
         row = await session.scalar(select(TenantAudit).where(TenantAudit.action == "decide_review"))
     assert row is not None
     assert (row.subject, row.reason, row.details["decision"]) == (review_id, "I have looked.", "mark_paid")
-
-
-async def test_money_that_may_be_counted_twice_is_refused_and_asks_for_a_receipt(
-    services: Services, tenant: Tenant
-) -> None:
-    shop = await make_shop(tenant)
-    payment, _ = await pend(tenant, shop)
-    await confirm(tenant, told_of(shop, account="VIP001"))
-    await answer(tenant, payment, Paid())
-    finance = await caller(services, tenant, Role.FINANCE)
-    open_ones = "{ reviews(state: OPEN) { nodes { id paymentId cause } } }"
-    (about,) = (await ask(finance, open_ones))["reviews"]["nodes"]
-    credit = deciding(about["id"], decision="CREDIT_STORE", storeId=outside(Kind.STORE, shop.store_id))
-
-    told = [(await ask(finance, DECIDE, input=credit))["decideReview"] for _ in range(2)]
-
-    payment_id = outside(Kind.PAYMENT, payment.id)
-    assert told[0] == told[1]
-    assert (told[0]["code"], told[0]["paymentId"]) == ("MONEY_MAY_BE_ANOTHERS", payment_id)
-    asked, _ = (await ask(finance, open_ones))["reviews"]["nodes"]
-    assert (asked["paymentId"], asked["cause"]) == (payment_id, "UNMATCHED_MONEY")
-    own = deciding(asked["id"], "m1", decision="MARK_PAID", proof="TKX0000009")
-    assert (await ask(finance, DECIDE, input=own))["decideReview"]["review"]["state"] == "DECIDED"
-    again = (await ask(finance, DECIDE, input={**credit, "idempotencyKey": "d2"}))["decideReview"]
-    assert again["review"]["state"] == "DECIDED"
 
 
 async def test_a_refund_by_decision_asks_the_catalog_what_the_provider_can(
