@@ -66,8 +66,9 @@ def redact(value: Json, depth: int = 0) -> Json:
 
 def redact_text(text: str) -> str:
     """Mask keys, phone numbers and the paths of URLs; cut what is long or can't be stored."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    masked = _KEY.sub("<redacted>", _EMAIL.sub("<e-mail>", _URL.sub(_without_path, printable)))
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    masked = _KEY.sub("<redacted>", _EMAIL.sub("<e-mail>", _URL.sub(_without_path, text)))
     masked = _PHONE.sub(r"\1*****\2", _REQUEST_ID.sub(r"\1\2*****\3", masked))
     return masked if len(masked) <= TEXT_CHARACTERS_MAX else f"{masked[:TEXT_CHARACTERS_MAX]}…"
 
