@@ -13,6 +13,8 @@ const GRAPHQL = "**/graphql";
 const CREATE = `mutation Create($input: CreateOrderInput!) { createOrder(input: $input) {
   __typename ... on CreateOrderSuccess { order { id paymentLink } } ... on Error { message } } }`;
 const CANCEL = "mutation Cancel($id: ID!) { cancelOrder(input: { id: $id }) { __typename } }";
+const REVOKE = `mutation ($id: ID!) { revokePayLink(input: {orderId: $id}) {
+  ... on RevokePayLinkSuccess { order { paymentLink } } } }`;
 const ORDER = "query Order($id: ID!) { order(id: $id) { status overpaid { amountMinor } payments { status } } }";
 
 const CONFIGURE = `mutation Configure($input: ConfigureProviderInput!) { configureProvider(input: $input) {
@@ -214,6 +216,23 @@ function checksOf(browser, { ask, order, outcomes, withPaystack }) {
       expect((await plain.locator("#due").textContent()).replace(/\s/g, " "), "KES 750.00", "the amount");
       expect(await plain.locator("noscript p").isVisible(), true, "whether it says that it needs JavaScript");
       await plain.context().close();
+    },
+
+    "a revoked link ends on pages that are open, and the new one opens": async () => {
+      const { id, paymentLink } = await order();
+      const page = await opened(paymentLink);
+      await page.locator("main[data-live=yes]").waitFor();
+      const { revokePayLink } = await ask(REVOKE, { id });
+      await status(page, "This link is no longer valid");
+      expect(await page.locator("#ways").isVisible(), false, "whether it can be paid");
+      await judgedByAxe(page, "revoked");
+      const again = await page.reload();
+      expect(again.status(), 404, "the status of a revoked link");
+      await page.getByText("It is no longer valid").waitFor();
+      await page.context().close();
+      const fresh = await opened(revokePayLink.order.paymentLink);
+      await status(fresh, "Ready to pay");
+      await fresh.context().close();
     },
 
     "a cancelled order's page says so, and its link leads nowhere": async () => {
