@@ -1,7 +1,8 @@
 """Fixtures of every room: real PostgreSQL, real Redis, one fresh database for each tenant."""
 
+import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import pytest
 import redis.asyncio
+from coverage import Coverage
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -41,6 +43,9 @@ from tests.factories.tenants import register, tenant_ref
 CONNECTIONS: Final = 24
 """Of one test's engine: races need a connection for each rival."""
 REDIS_RETRIES: Final = 5
+MEASURED: Final = frozenset({"core", "tenancy", "tenant_db", "resolvers", "schema"})
+"""The folders whose tests alone have to cover the rooms that are judged: tracing the others costs minutes."""
+FOLDER: Final = Path(__file__).parent
 
 
 class RecordedSignals:
@@ -55,6 +60,24 @@ class RecordedSignals:
 
     async def after_commit(self, tenant_id: object, after: AfterCommit) -> None:
         self.after.append(after)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    coverage = Coverage.current()
+    if coverage is None or item.path.relative_to(FOLDER).parts[0] in MEASURED:
+        return (yield)
+    coverage.stop()
+    try:
+        return (yield)
+    finally:
+        coverage.start()
 
 
 @pytest.fixture(scope="session")
