@@ -22,7 +22,7 @@ from tenancy.engines import Tenants
 
 QUEUES: Final = (
     Queue("payments", slots=32, in_flight_max=8),
-    Queue("questions", slots=16, in_flight_max=8),
+    Queue("questions", slots=16, in_flight_max=4),
     Queue("inbox", slots=16, in_flight_max=8),
     Queue("webhooks", slots=16, in_flight_max=4),
     Queue("platform", slots=8, in_flight_max=8),

@@ -62,8 +62,8 @@ class Books:
 
         The questions go on while the run lasts, and again after each leap of its clock.
         """
-        legs = [(2 * every_s, 1_200), (PAYERS_TIME_S, PAYERS_TIME_S + 1_800), (DAY_S, DAY_S + 2_400)]
-        ladder_s = [2, 5, *(rung for start, end in legs for rung in range(start, end, every_s))]
+        legs = [(every_s, 1_200), (PAYERS_TIME_S, PAYERS_TIME_S + 1_800), (DAY_S, DAY_S + 2_400)]
+        ladder_s = [every_s // 2, *(rung for start, end in legs for rung in range(start, end, every_s))]
         await self.owner.execute(
             "UPDATE payment_providers"
             " SET settings = jsonb_set(settings, '{poll_ladder_s}', to_jsonb($1::int[]))",

@@ -170,7 +170,7 @@ LONG: Final = Size(
     refunds=200,
     last_victim="worker",
     asked_every_s=20,
-    watched_s=8.0,
+    watched_s=15.0,
     jitter_s=1.5,
     look_every_s=2.0,
 )
