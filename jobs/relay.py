@@ -141,15 +141,15 @@ class Relay:
         """Claim and enqueue one tenant's rows. If Redis can't be reached, its take lease brings it back."""
         with structlog.contextvars.bound_contextvars(tenant=member, queue=self._queue.name):
             try:
-                count, due = await self._relay(member)
+                has_room, due = await self._relay(member)
                 self._unreached.pop(member, None)
             except UNREACHABLE as error:
-                count, due = 0, self._again_at(member, error)
+                has_room, due = False, self._again_at(member, error)
             finally:
                 self._busy -= 1
                 if self._busy == TENANTS_AT_ONCE - 1:
                     self._nudged.set()
-            if count:
+            if has_room:
                 await asyncio.sleep(GATHER_S)
             await self._settle(member, due)
 
@@ -160,8 +160,8 @@ class Relay:
         log.warning("relay_waits", error=type(error).__name__, pause_s=round(pause_s, 1))
         return self._services.clock() + timedelta(seconds=pause_s)
 
-    async def _relay(self, member: str) -> tuple[int, datetime | None]:
-        """Gives how many rows were enqueued, and when to look again."""
+    async def _relay(self, member: str) -> tuple[bool, datetime | None]:
+        """Gives whether rows were enqueued and the tenant may have more, and when to look again."""
         database = await self._database(member)
         now = self._services.clock()
         rows, due = await self._claim(database, now)
@@ -171,8 +171,8 @@ class Relay:
             self._enqueued()
         if due is not None and due <= now:
             # Still due: the tenant is at its cap, and a job that ends will wake us sooner.
-            due = now + timedelta(seconds=REVISIT_S)
-        return len(rows), due
+            return False, now + timedelta(seconds=REVISIT_S)
+        return bool(rows), due
 
     async def _claim(self, database: OwnerDatabase | Tenant, now: datetime) -> Claims:
         name, most = self._queue.name, self._queue.in_flight_max

@@ -28,7 +28,7 @@ RENEW_EVERY_S: Final = 4.0
 """Two renewals may fail before the lease is lost."""
 CATCH_UP_WAITS_S: Final = (0.5, 1.0, 2.0, 3.0, 3.0)
 """When it is tried again to write down what an outage prevented; after that the leases have ended."""
-FINISH_GATHER_S: Final = 0.01
+FINISH_GATHER_S: Final = 0.005
 """How long the end of a run waits for that of others: nobody waits for it."""
 UNKNOWN_KIND_DELAY_S: Final = 60.0
 
