@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
+import pytest
+
 from core.collecting import Method
 from integrations.sandbox.flutterwave.outcomes import OUTCOMES as OWN
 from integrations.sandbox.plans import COMMON
@@ -109,12 +111,14 @@ def test_every_outcome_that_the_sandbox_makes_is_a_row() -> None:
     assert {name for name in made if made[name].get("operation", "create") == "create"} == OUTCOMES.keys()
 
 
+@pytest.mark.timeout(300)
 async def test_every_outcome_at_flutterwave_ends_in_its_state_with_its_books(
     journey: Journey, tenant: Tenant
 ) -> None:
     await require_courses(journey, tenant, await open_stand(journey, tenant, "flutterwave"), OUTCOMES)
 
 
+@pytest.mark.timeout(300)
 async def test_every_outcome_of_a_phone_at_flutterwave_ends_in_its_state_with_its_books(
     journey: Journey, tenant: Tenant
 ) -> None:

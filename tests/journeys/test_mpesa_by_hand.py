@@ -85,60 +85,76 @@ def message(receipt: str, **changes: object) -> bytes:
     return orjson.dumps(body)
 
 
-async def test_every_confirmation_ends_in_its_place(journey: Journey, tenant: Tenant) -> None:
-    shop = await journey.open_shop(tenant)
-    await know(tenant, shop, "VIP*")
-    order = await make_order(tenant, shop, reference="order-77")
+PLACES: Final[dict[str, Place]] = {
+    "TKXANN0001": MATCHED,
+    "TKXANN0002": MATCHED,
+    "TKXANN0003": SUSPENSE,
+    "TKXANN0004": Place("matched", replace(CREDITED, review="contradiction")),
+    "TKXANN0005": SUSPENSE,
+    "TKXANN0006": MATCHED,
+    "TKXMASKED": MATCHED,
+    "TKXHASHED": MATCHED,
+    "TKXCLEAR": MATCHED,
+    "TKXORDER01": MATCHED,
+    "TKXNOBODY1": SUSPENSE,
+    "TKXNOTHING": SUSPENSE,
+    "TKXELSE001": SUSPENSE,
+    "TKXBAD0001": Place(None),
+    "TKXFORGED1": Place(None),
+}
+"""Where each receipt ends that the two functions below tell of."""
+
+
+async def pay(
+    journey: Journey, shop: Shop, reference: str, receipt: str, amount: str = WHOLE, **more: str
+) -> None:
+    await journey.sandbox.pay_by_hand(
+        shop.short_code, amount, PHONE.digits, reference, receipt=receipt, **more
+    )
+
+
+async def pay_announced(journey: Journey, tenant: Tenant, shop: Shop, path: str) -> Payment:
+    """For prompts that are open; gives the one that was paid with another amount."""
     announced, spelled, other_amount, twice, repeated = await prompts(journey, tenant, 5)
-    (urls,) = (await journey.sandbox.book())["urls"]
-    path = urlsplit(urls["confirmation_url"]).path
-
-    async def by_hand(reference: str, receipt: str, amount: str = WHOLE, **more: str) -> None:
-        await journey.sandbox.pay_by_hand(
-            shop.short_code, amount, PHONE.digits, reference, receipt=receipt, **more
-        )
-
-    await by_hand(announced.reference, "TKXANN0001")
-    await by_hand(f" {spelled.reference.lower()} ", "TKXANN0002")
-    await by_hand(other_amount.reference, "TKXANN0003", "1499.00")
-    await by_hand(twice.reference, "TKXANN0004")
-    await by_hand(twice.reference, "TKXANN0004")
+    await pay(journey, shop, announced.reference, "TKXANN0001")
+    await pay(journey, shop, f" {spelled.reference.lower()} ", "TKXANN0002")
+    await pay(journey, shop, other_amount.reference, "TKXANN0003", "1499.00")
+    await pay(journey, shop, twice.reference, "TKXANN0004")
+    await pay(journey, shop, twice.reference, "TKXANN0004")
     await journey.run(tenant)
-    await by_hand(twice.reference, "TKXANN0005")
-    await by_hand(repeated.reference, "TKXANN0006")
+    # A second receipt for what is paid, and a known receipt with another amount than before.
+    await pay(journey, shop, twice.reference, "TKXANN0005")
+    await pay(journey, shop, repeated.reference, "TKXANN0006")
     await journey.run(tenant)
-    # The same receipt, with another amount than before.
     await journey.post(path, message("TKXANN0006", TransAmount="15.00"))
+    return other_amount
+
+
+async def pay_unannounced(journey: Journey, tenant: Tenant, shop: Shop, path: str) -> None:
+    order = await make_order(tenant, shop, reference="order-77")
     for masking in ("masked", "hashed", "clear"):
-        await by_hand("vip 7" if masking == "clear" else "VIP7", f"TKX{masking.upper()}", masking=masking)
-    await by_hand(order.reference, "TKXORDER01")
-    await by_hand("NOBODY", "TKXNOBODY1")
-    await by_hand("", "TKXNOTHING")
+        account = "vip 7" if masking == "clear" else "VIP7"
+        await pay(journey, shop, account, f"TKX{masking.upper()}", masking=masking)
+    await pay(journey, shop, order.reference, "TKXORDER01")
+    await pay(journey, shop, "NOBODY", "TKXNOBODY1")
+    await pay(journey, shop, "", "TKXNOTHING")
     await journey.post(path, message("TKXELSE001", BusinessShortCode="999999"))
     await journey.post(path, message("TKXBAD0001", TransAmount="much"))
     forged = await journey.post(f"/hooks/{'0' * 32}", message("TKXFORGED1"))
+    assert forged.status_code == 404
     await journey.run(tenant)
 
-    receipts = {
-        "TKXANN0001": MATCHED,
-        "TKXANN0002": MATCHED,
-        "TKXANN0003": SUSPENSE,
-        "TKXANN0004": Place("matched", replace(CREDITED, review="contradiction")),
-        "TKXANN0005": SUSPENSE,
-        "TKXANN0006": MATCHED,
-        "TKXMASKED": MATCHED,
-        "TKXHASHED": MATCHED,
-        "TKXCLEAR": MATCHED,
-        "TKXORDER01": MATCHED,
-        "TKXNOBODY1": SUSPENSE,
-        "TKXNOTHING": SUSPENSE,
-        "TKXELSE001": SUSPENSE,
-        "TKXBAD0001": Place(None),
-        "TKXFORGED1": Place(None),
-    }
-    found = {receipt: await place_of(tenant, receipt) for receipt in receipts}
-    assert found == receipts
-    assert forged.status_code == 404
+
+async def test_every_confirmation_ends_in_its_place(journey: Journey, tenant: Tenant) -> None:
+    shop = await journey.open_shop(tenant)
+    await know(tenant, shop, "VIP*")
+    (urls,) = (await journey.sandbox.book())["urls"]
+    path = urlsplit(urls["confirmation_url"]).path
+
+    other_amount = await pay_announced(journey, tenant, shop, path)
+    await pay_unannounced(journey, tenant, shop, path)
+
+    assert {receipt: await place_of(tenant, receipt) for receipt in PLACES} == PLACES
     assert await standing_of(tenant, other_amount.id) == FLAGGED
     states = [each.state for each in await journey.messages(tenant)]
     assert states.count("quarantined") == 2, "another amount for a known receipt, and what can't be read"
@@ -156,9 +172,18 @@ async def closed_store(tenant: Tenant) -> UUID:
     return store.id
 
 
-async def test_every_rule_of_a_channel_has_its_answer_to_a_validation(
-    journey: Journey, tenant: Tenant
-) -> None:
+ANSWERS: Final[dict[str, list[dict[str, str]]]] = {
+    "0": [{}, {"BillRefNumber": " vip9 "}, {"TransAmount": "100"}, {"TransAmount": "5000.00"}],
+    "C2B00012": [{"BillRefNumber": "NOBODY"}, {"BillRefNumber": ""}],
+    "C2B00013": [{"TransAmount": "99.99"}, {"TransAmount": "5000.01"}],
+    "C2B00015": [{"BusinessShortCode": "999999"}],
+    "C2B00016": [{"BillRefNumber": "OLD1"}, {"TransAmount": "much"}],
+}
+"""What is asked of a channel with all rules, by its answer."""
+
+
+async def ruled_channel(journey: Journey, tenant: Tenant) -> list[str]:
+    """A PayBill with every rule there is; gives references that it knows beside its accounts."""
     shop = await journey.open_shop(tenant)
     await know(tenant, shop, "VIP*")
     await know(tenant, shop, "OLD*", await closed_store(tenant))
@@ -168,36 +193,30 @@ async def test_every_rule_of_a_channel_has_its_answer_to_a_validation(
         channel = await session.get_one(Channel, shop.channel_id)
         channel.refuses_unknown_accounts = True
         channel.least_minor, channel.most_minor = 10_000, 500_000
+    return [order.reference, prompt.reference]
+
+
+async def test_every_rule_of_a_channel_has_its_answer_to_a_validation(
+    journey: Journey, tenant: Tenant
+) -> None:
+    known = [{"BillRefNumber": reference} for reference in await ruled_channel(journey, tenant)]
     suspended = await journey.open_shop(tenant, ChannelKind.TILL)
     async with tenant.transaction() as session:
         (await session.get_one(Channel, suspended.channel_id)).status = ChannelStatus.SUSPENDED.value
-    urls = {
-        each["short_code"]: urlsplit(each["validation_url"]).path
-        for each in (await journey.sandbox.book())["urls"]
-    }
-    answers = {
-        "0": [
-            {},
-            {"BillRefNumber": " vip9 "},
-            {"BillRefNumber": order.reference},
-            {"BillRefNumber": prompt.reference},
-            {"TransAmount": "100"},
-            {"TransAmount": "5000.00"},
-        ],
-        "C2B00012": [{"BillRefNumber": "NOBODY"}, {"BillRefNumber": ""}],
-        "C2B00013": [{"TransAmount": "99.99"}, {"TransAmount": "5000.01"}],
-        "C2B00015": [{"BusinessShortCode": "999999"}],
-        "C2B00016": [{"BillRefNumber": "OLD1"}, {"TransAmount": "much"}],
-    }
+    registered = (await journey.sandbox.book())["urls"]
+    paths = {each["short_code"]: urlsplit(each["validation_url"]).path for each in registered}
+    paybill = paths.pop(demo.DEMO_PAYBILL)
+    (till,) = paths.values()
 
-    for code, asked in answers.items():
+    for code, asked in {**ANSWERS, "0": [*ANSWERS["0"], *known]}.items():
         for changes in asked:
-            told = await journey.post(urls[demo.DEMO_PAYBILL], message("TKX0000002", **changes))
+            told = await journey.post(paybill, message("TKX0000002", **changes))
             word = "Accepted" if code == "0" else "Rejected"
             assert (told.status_code, told.json()) == (200, {"ResultCode": code, "ResultDesc": word}), changes
 
-    till = {"BusinessShortCode": demo.DEMO_TILL, "TransactionType": "Customer Merchant Payment"}
-    (path,) = (path for code, path in urls.items() if code != demo.DEMO_PAYBILL)
-    told = await journey.post(path, message("TKX0000002", BillRefNumber="", **till))
+    body = message(
+        "TKX0000002", BusinessShortCode=demo.DEMO_TILL, TransactionType="Customer Merchant Payment"
+    )
+    told = await journey.post(till, body)
     assert told.json() == {"ResultCode": "C2B00015", "ResultDesc": "Rejected"}
     assert await journey.messages(tenant) == []

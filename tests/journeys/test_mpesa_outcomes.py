@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import pytest
+
 from integrations.mpesa.codes import DONE, RESULT_REASONS, STILL_PROCESSING
 from integrations.sandbox.outcomes import QUERIES, RESULTS, WAYS
 from tenancy.sessions import Tenant
@@ -152,6 +154,7 @@ ROWS: Final = {
 }
 
 
+@pytest.mark.timeout(300)
 async def test_every_outcome_at_mpesa_ends_in_its_state_with_its_books(
     journey: Journey, tenant: Tenant
 ) -> None:

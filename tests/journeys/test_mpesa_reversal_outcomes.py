@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import pytest
+
 from integrations.mpesa.operator_codes import RESULTS
 from integrations.sandbox import daraja_plans
 from tenancy.sessions import Tenant
@@ -40,6 +42,8 @@ BY_CODE: Final[dict[str, Row]] = {
     "already_reversed": told(GIVEN_BACK, "already_reversed"),
     "duplicate_detected": told(GIVEN_BACK, "duplicate_detected"),
 }
+COMPLETED: Final[Way] = {"kind": "success", "word": "Completed"}
+"""What no receipt is called that was given back."""
 SENDING: Final[dict[str, Row]] = {
     # Surely not taken: sent again.
     "busy": told(GIVEN_BACK, "busy"),
@@ -99,10 +103,12 @@ STATUSES: Final[dict[str, Row]] = {
         f"status_{word}": looked_up(failed(word), NOT_DONE, {"kind": "success", "word": word})
         for word in ("Failed", "Cancelled", "Declined", "Expired")
     },
+    "reversed_and_not": Row(LOST, ("already_reversed",), (COMPLETED,) * 20),
     "status_never": looked_up(LOST, "reset_before_acceptance", *["unlisted_code"] * 8),
 }
 
 
+@pytest.mark.timeout(300)
 async def test_every_outcome_of_a_reversal_ends_in_its_state_with_its_books(
     journey: Journey, tenant: Tenant
 ) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import pytest
+
 from core.collecting import Method
 from integrations.sandbox.paystack.outcomes import OWN_OUTCOMES
 from integrations.sandbox.plans import COMMON
@@ -126,6 +128,7 @@ def test_every_outcome_that_the_sandbox_makes_is_a_row() -> None:
     assert {name for name in made if "operation" not in made[name]} == OUTCOMES.keys() | CHARGES.keys()
 
 
+@pytest.mark.timeout(300)
 async def test_every_outcome_at_paystack_ends_in_its_state_with_its_books(
     journey: Journey, tenant: Tenant
 ) -> None:
@@ -133,6 +136,7 @@ async def test_every_outcome_at_paystack_ends_in_its_state_with_its_books(
     await require_courses(journey, tenant, stand, OUTCOMES)
 
 
+@pytest.mark.timeout(300)
 async def test_every_step_that_paystack_asks_of_a_phone_waits_for_its_payer(
     journey: Journey, tenant: Tenant
 ) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import pytest
+
 from integrations.sandbox.plans import COMMON
 from integrations.sandbox.stripe.outcomes import OWN
 from tenancy.sessions import Tenant
@@ -107,6 +109,7 @@ def test_every_outcome_that_the_sandbox_makes_is_a_row() -> None:
     assert {name for name in made if "operation" not in made[name]} == OUTCOMES.keys()
 
 
+@pytest.mark.timeout(300)
 async def test_every_outcome_at_stripe_ends_in_its_state_with_its_books(
     journey: Journey, tenant: Tenant
 ) -> None:

@@ -95,29 +95,6 @@ async def test_a_confirmation_is_answered_with_success_whoever_paid(journey: Jou
     assert told["told"] == ["confirmation: 200"]
 
 
-async def test_a_validation_is_welcomed_and_stores_nothing(journey: Journey, tenant: Tenant) -> None:
-    await waiting(journey, tenant)
-    (urls,) = (await journey.sandbox.book())["urls"]
-    path = urlsplit(urls["validation_url"]).path
-    body = orjson.dumps(
-        {
-            "TransactionType": "Pay Bill",
-            "TransID": "TKX0000002",
-            "TransTime": "20261121121325",
-            "TransAmount": "1000.00",
-            "BusinessShortCode": "174379",
-            "BillRefNumber": "VIP001",
-            "MSISDN": "2547 ***** 001",
-        }
-    )
-
-    welcome, refused = await journey.post(path, body), await journey.post(path, b"{}")
-
-    assert welcome.json() == {"ResultCode": "0", "ResultDesc": "Accepted"}
-    assert refused.json() == {"ResultCode": "C2B00016", "ResultDesc": "Rejected"}
-    assert await journey.messages(tenant) == []
-
-
 async def test_a_path_nobody_was_given_is_not_found_and_stores_nothing(
     journey: Journey, tenant: Tenant, owner: OwnerDatabase
 ) -> None:
