@@ -25,15 +25,17 @@ run: $(STAMP)  ## start PostgreSQL, Redis, server, worker and provider sandbox, 
 	@exec $(BIN)/hazina up
 
 test: $(STAMP)  ## run the whole test suite on a real PostgreSQL and a real Redis
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/coverage report --skip-covered --skip-empty --fail-under=90
 
-check: $(STAMP)  ## lint, types, import contracts, committed SDL, sizes
+check: lint  ## lint, types, import contracts, committed SDL, sizes
+	$(BIN)/pytest -q tests/test_sizes.py tests/test_names.py tests/schema/test_sdl.py
+
+lint: $(STAMP)  ## the part of the checks that is no test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/test_sizes.py tests/test_names.py tests/schema/test_sdl.py
 
 conformance: $(STAMP)  ## what needs node or a browser: HTTP audits, sockets, SSE, the page of an order
 	$(BIN)/python -m tests.conformance
@@ -51,4 +53,4 @@ lock:  ## resolve pyproject.toml again into requirements.lock
 	uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --quiet pyproject.toml -o requirements.lock
 
-.PHONY: help install run test check conformance faults mutants bench lock
+.PHONY: help install run test check lint conformance faults mutants bench lock
