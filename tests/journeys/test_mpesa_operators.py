@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.currency import Currency
 from core.money import Money
@@ -172,7 +172,7 @@ async def test_a_receipt_whose_callback_does_not_fit_is_looked_up(journey: Journ
         told = await callback_of(journey, payments[name], amount=1_499, receipt=prompt["receipt"])
         await journey.post(*told)
         await journey.run(tenant)
-    await journey.run(tenant, timedelta(minutes=5))
+    await journey.run(tenant, timedelta(minutes=3))
     for name, receipt in receipts.items():
         if name != "never told":
             await journey.sandbox.release(reference=receipt)
@@ -232,6 +232,36 @@ async def test_a_forged_result_gives_nothing_back(journey: Journey, tenant: Tena
     await journey.post(path, truth)
     await journey.run(tenant)
     assert (await refunds.read(tenant, refund.id)).status == "succeeded"
+
+
+async def put(tenant: Tenant, refund: Refund, status: str) -> None:
+    async with tenant.transaction() as session:
+        await session.execute(update(Refund).where(Refund.id == refund.id).values(status=status))
+
+
+async def test_a_reversal_that_was_made_before_is_looked_up_and_never_sent_again(
+    journey: Journey, tenant: Tenant
+) -> None:
+    _, payment = await paid_shop(journey, tenant)
+    refund = await give_back(journey, tenant, payment, "withheld_result")
+    (taken,) = (await journey.sandbox.book())["requests"]
+    repeat = forged({"ConversationID": taken["id"], "ResultCode": "R000001"})
+    completed = {"kind": "success", "word": "Completed", "operation": "transaction_status"}
+    await journey.sandbox.plan("mpesa", *[completed] * 12, subject=payment.receipt)
+
+    # It comes while our own request is still being answered.
+    await put(tenant, refund, "submitting")
+    await journey.post(urlsplit(taken["result_url"]).path, repeat)
+    await journey.run(tenant)
+    assert (await refunds.read(tenant, refund.id)).status == "submitting"
+    await put(tenant, refund, "pending")
+    await journey.run(tenant, timedelta(hours=3))
+
+    after = await refunds.read(tenant, refund.id)
+    assert (after.status, after.provider_reference) == ("unknown", None)
+    assert after.attention == "This receipt is reversed already."
+    asked = [row["operation"] for row in (await journey.sandbox.book())["requests"]]
+    assert asked.count("reversal") == 1
 
 
 async def test_a_payment_by_hand_that_was_missed_is_pulled_once(journey: Journey, tenant: Tenant) -> None:
