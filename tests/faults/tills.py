@@ -16,7 +16,9 @@ from tests.paying import ENDED
 
 ACCEPTED_WITHIN_S: Final = 90.0
 LOOK_EVERY_S: Final = 0.5
-RETRY_S: Final = 0.2
+RETRY_FIRST_S: Final = 0.2
+RETRY_MAX_S: Final = 2.0
+"""Doubled up to it: dozens of tills that knock all the time keep a server from coming back."""
 REPEATED_SHARE: Final = 0.2
 """Of the accepted requests that are sent once more, as after an answer that got lost."""
 REFUNDED_SHARE: Final = 0.25
@@ -142,6 +144,7 @@ class Tills:
 
     async def _done(self, mutation: str, name: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """What a mutation gave in the end: sent until an answer comes."""
+        pause_s = RETRY_FIRST_S
         async with asyncio.timeout(ACCEPTED_WITHIN_S):
             while True:
                 data = await self._asked(mutation, input=wanted)
@@ -151,7 +154,8 @@ class Tills:
                         return result
                     assert result["code"] in MAY_BE_REPEATED, result
                     self.setbacks[result["code"]] += 1
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(pause_s)
+                pause_s = min(RETRY_MAX_S, 2 * pause_s)
 
     async def _watch(self, payment_id: str) -> bool:
         """Look at the payment as a cashier does, for a while; whether it was seen to succeed."""
