@@ -60,6 +60,8 @@ async def process_inbox(work: Work, providers: Providers) -> Result:
     """
     inbox_id = UUID(work.payload["inbox_id"])
     message = await _MESSAGES.ask(work.tenant, inbox_id)
+    if message is None:
+        raise ValueError(f"there is no message {inbox_id}")
     if message.kind in _OTHERS:
         return await _OTHERS[message.kind](work, providers, message)
     try:

@@ -51,16 +51,19 @@ class Subject:
 
 async def subject_of(work: Work, payment_id: UUID) -> Subject:
     """Read where a payment stands, without its lock."""
-    return await _SUBJECTS.ask(work.tenant, payment_id)
+    subject = await _SUBJECTS.ask(work.tenant, payment_id)
+    if subject is None:
+        raise ValueError(f"there is no payment {payment_id}")
+    return subject
 
 
-async def _subjects_of(tenant: Tenant, payment_ids: Sequence[UUID]) -> list[Subject]:
+async def _subjects_of(tenant: Tenant, payment_ids: Sequence[UUID]) -> list[Subject | None]:
     rows = await tenant.rows(_LOOK, payment_ids)
     found = {
         id_: Subject(id_, account_id, channel_id, PaymentStatus(status), *rest)
         for id_, account_id, channel_id, status, *rest in rows
     }
-    return [found[id_] for id_ in payment_ids]
+    return [found.get(id_) for id_ in payment_ids]
 
 
 _SUBJECTS: Final = Gathering(_subjects_of)

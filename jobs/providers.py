@@ -119,6 +119,8 @@ class Providers:
             NotConfigured: the provider is switched off, or something it needs is missing.
         """
         account = await self._accounts.ask(tenant, account_id)
+        if account is None:
+            raise ValueError(f"there is no account {account_id} in this tenant")
         provider = await self._provider(account.provider)
         secrets = await self._open(tenant, account, purpose)
         opened = Account(

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from arq.connections import ArqRedis
-from arq.constants import in_progress_key_prefix, job_key_prefix, result_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 from redis.asyncio import ConnectionPool
 
-# As `ArqRedis.enqueue_job`: an id that arq knows is passed over.
+# As `ArqRedis.enqueue_job`: an id that is in the queue is passed over.
 _ENQUEUE: Final = """
-for i = 5, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   local id = ARGV[i]
-  if redis.call('EXISTS', ARGV[1] .. id, ARGV[2] .. id) == 0 then
-    redis.call('PSETEX', ARGV[1] .. id, ARGV[3], ARGV[i + 1])
-    redis.call('ZADD', KEYS[1], ARGV[4], id)
+  if not redis.call('ZSCORE', KEYS[1], id) then
+    redis.call('PSETEX', ARGV[1] .. id, ARGV[2], ARGV[i + 1])
+    redis.call('ZADD', KEYS[1], ARGV[3], id)
   end
 end
 """
@@ -64,7 +64,7 @@ class Transport(ArqRedis):
             redis.exceptions.RedisError: nothing may be enqueued, or all.
         """
         now = timestamp_ms()
-        arguments: list[Any] = [job_key_prefix, result_key_prefix, self.expires_extra_ms, now]
+        arguments: list[Any] = [job_key_prefix, self.expires_extra_ms, now]
         for id_, given in jobs:
             arguments += [id_, serialize_job(function, given, {}, None, now, serializer=self.job_serializer)]
         await self._enqueue(keys=[queue_name], args=arguments)

@@ -215,12 +215,17 @@ class Feed:
         try:
             notices = [Notice(topic, payload) for topic, payload in orjson.loads(data)]
         except (ValueError, TypeError):
+            # Another version's, while one replaces the other: what it tells is read from the database.
             _log.error("notice_unreadable", channel=channel)
+            self._resync_room(room)
             return
         for notice in notices:
             room.offer(notice)
 
     def _resync(self) -> None:
         for room in self._rooms.values():
-            for stream in room.streams():
-                stream.resync(self._subscriptions.heard_at)
+            self._resync_room(room)
+
+    def _resync_room(self, room: Room) -> None:
+        for stream in room.streams():
+            stream.resync(self._subscriptions.heard_at)

@@ -30,15 +30,14 @@ class ChannelRow(NamedTuple):
     initiator_name: str | None
 
 
-async def look_at_accounts(tenant: Tenant, account_ids: Sequence[UUID]) -> list[AccountRow]:
-    """The accounts in this order. Jobs name accounts that exist; one that does not is a bug.
+async def look_at_accounts(tenant: Tenant, account_ids: Sequence[UUID]) -> list[AccountRow | None]:
+    """The accounts in this order; None where there is no such account.
 
     Raises:
         TenantNotServed: the tenant has no connection to give now.
-        KeyError: there is no such account.
     """
-    found = {row[0]: row for row in await tenant.rows(_LOOK, account_ids)}
-    return [_account_of(found[id_]) for id_ in account_ids]
+    found = {row[0]: _account_of(row) for row in await tenant.rows(_LOOK, account_ids)}
+    return [found.get(id_) for id_ in account_ids]
 
 
 def _account_of(row: asyncpg.Record) -> AccountRow:

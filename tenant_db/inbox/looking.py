@@ -8,15 +8,14 @@ from tenancy.sessions import Tenant
 from tenant_db.inbox.models import TenantInbox
 
 
-async def look_at(tenant: Tenant, inbox_ids: Sequence[UUID]) -> list[TenantInbox]:
-    """The messages in this order, without their headers and locks. Jobs name messages that exist.
+async def look_at(tenant: Tenant, inbox_ids: Sequence[UUID]) -> list[TenantInbox | None]:
+    """The messages in this order, without their headers and locks; None where there is no such message.
 
     Raises:
         TenantNotServed: the tenant has no connection to give now.
-        KeyError: there is no such message.
     """
-    found = {row["id"]: row for row in await tenant.rows(_LOOK, inbox_ids)}
-    return [TenantInbox(**found[id_]) for id_ in inbox_ids]
+    found = {row["id"]: TenantInbox(**row) for row in await tenant.rows(_LOOK, inbox_ids)}
+    return [found.get(id_) for id_ in inbox_ids]
 
 
 _LOOK: Final = """

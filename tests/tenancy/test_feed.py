@@ -171,14 +171,15 @@ async def test_closing_the_feed_ends_its_streams(feed: Feed) -> None:
         assert [notice async for notice in stream] == []
 
 
-async def test_a_message_that_is_no_notice_is_passed_over(
-    feed: Feed, redis_client: redis.asyncio.Redis
+@pytest.mark.parametrize("message", [b"{", b"7", b"[7]", b'[["last"]]', b'{"topic": "last", "payload": {}}'])
+async def test_what_can_not_be_read_is_looked_up(
+    feed: Feed, redis_client: redis.asyncio.Redis, message: bytes
 ) -> None:
     async with feed.subscribe(SHOP, {"last"}) as stream:
-        for message in (b"{", b"7", b"[7]", b'[["last"]]'):
-            await redis_client.publish(channel_of(SHOP), message)
-        await feed.publish(SHOP, LAST)
+        await redis_client.publish(channel_of(SHOP), message)
+        assert await next_of(stream) is RESYNC
 
+        await feed.publish(SHOP, LAST)
         assert await next_of(stream) == LAST
 
 
