@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from core.clock import Clock
 from jobs.cron import Periodic
 from jobs.run import UNREACHABLE
+from owner_db.tenants.directory import mark_dirty
 from owner_db.tenants.models import DirtyTenant
 from owner_db.tenants.walking import settling_tenants
 from tenancy.engines import Tenants
@@ -96,7 +97,10 @@ class Sweeper:
     async def _sweep(self, visit: _Visit) -> None:
         await visit(self._owner, OWNER_MEMBER)
         async for batch in settling_tenants(self._owner):
-            await asyncio.gather(*(self._visit_tenant(tenant_id, visit) for tenant_id in batch))
+            found = await asyncio.gather(*(self._visit_tenant(tenant_id, visit) for tenant_id in batch))
+            for tenant_id, was_read in zip(batch, found, strict=True):
+                if not was_read:
+                    await mark_dirty(self._owner, tenant_id, self._clock())
 
     async def _marks(self) -> dict[UUID, datetime]:
         async with self._owner.reading() as session:

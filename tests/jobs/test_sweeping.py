@@ -113,6 +113,7 @@ async def test_an_emptied_redis_gets_all_due_times_back_once(
 async def test_one_tenants_outage_does_not_hide_the_others_work(
     *,
     sweeper: Sweeper,
+    owner: OwnerDatabase,
     tenant: Tenant,
     second_tenant: Tenant,
     registry: Registry,
@@ -125,6 +126,7 @@ async def test_one_tenants_outage_does_not_hide_the_others_work(
     await sweeper.sweep_all()
 
     assert await due(redis_client) == {str(second_tenant.id)}
+    assert await marked(owner) == {tenant.id}, "it is soon visited again"
 
 
 async def test_a_sweep_never_puts_off_an_earlier_due_time(
