@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 import redis.asyncio
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core.clock import utc_now
 from core.tenant import TenantStatus
@@ -122,6 +122,8 @@ async def test_one_tenants_outage_does_not_hide_the_others_work(
     await leave(tenant)
     await leave(second_tenant)
     registry.set_status(tenant.id, TenantStatus.MOVING)
+    async with owner.transaction() as session:
+        await session.execute(delete(DirtyTenant))
 
     await sweeper.sweep_all()
 
