@@ -13,6 +13,7 @@ import pytest
 import redis.asyncio
 from coverage import Coverage
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import HealthCheck, settings
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -47,6 +48,11 @@ MEASURED: Final = frozenset({"core", "tenancy", "tenant_db", "resolvers", "schem
 """The folders whose tests alone have to cover the rooms that are judged: tracing the others costs minutes."""
 LONGEST: Final = frozenset({"isolation", "journeys", "migrations", "server"})
 FOLDER: Final = Path(__file__).parent
+
+
+# How fast examples come says how busy the machine is.
+settings.register_profile("hazina", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hazina")
 
 
 class RecordedSignals:
