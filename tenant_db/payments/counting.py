@@ -24,7 +24,7 @@ from tenant_db.payments.rules import REVIEW_AFTER, ConfirmationState, is_payer
 from tenant_db.reviews.models import Review
 from tenant_db.reviews.rules import ReviewDecision, ReviewState
 
-_ASKED: Final = (UNKNOWN, PENDING, AUTHORIZED)
+_ASKED: Final = (SUBMITTING, UNKNOWN, PENDING, AUTHORIZED)
 
 
 async def credited_by_people(session: TenantSession, payment: Payment) -> str | None:
@@ -143,15 +143,13 @@ def _is_alike(payment: Payment) -> ColumnElement[bool]:
 def _is_open_for_money(now: datetime) -> ColumnElement[bool]:
     """Whether a query has settled it without a receipt, or may do so before people are asked about it.
 
-    A query needs the provider's id, which a prompt that is being sent is about to get.
+    A query needs the provider's id. A prompt that is being sent is about to get it, and the callback
+    brings it where the answer was lost.
     """
-    may_be_queried = or_(
-        Payment.status == SUBMITTING,
-        and_(Payment.status.in_(_ASKED), Payment.provider_reference.is_not(None)),
-    )
+    is_young = Payment.created_at > now - REVIEW_AFTER
     return and_(
         Payment.receipt.is_(None),
-        or_(Payment.status == SUCCEEDED, and_(may_be_queried, Payment.created_at > now - REVIEW_AFTER)),
+        or_(Payment.status == SUCCEEDED, and_(Payment.status.in_(_ASKED), is_young)),
     )
 
 

@@ -7,12 +7,20 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 
+from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.channels.sharing import codes_sharing
-from tenant_db.payments.answering import Settled, Verdict, learn_receipt, settle_by_answer, standing_of
+from tenant_db.payments.answering import (
+    Settled,
+    Verdict,
+    carry_out,
+    learn_receipt,
+    settle_by_answer,
+    standing_of,
+)
 from tenant_db.payments.ending import end_unpaid, succeed
 from tenant_db.payments.judging import Ruling, Statement, judge
-from tenant_db.payments.locking import lock_payment, lock_receipt
+from tenant_db.payments.locking import lock_money, lock_payment, lock_receipt
 from tenant_db.payments.machine import CREATED, UNKNOWN
 from tenant_db.payments.models import Confirmation, Payment
 from tenant_db.payments.reviewing import flag
@@ -38,7 +46,8 @@ async def settle_by_callback(
 ) -> Settled:
     """Rule on a callback under the locks of its receipt and of its payment, and carry the ruling out.
 
-    `answer` is what the provider said about the callback's id, on the second pass after Verdict.ASK.
+    `answer` is what the provider said about the callback's id, on the second pass after Verdict.ASK. Where
+    it alone says "paid", nobody tells a receipt: the money's lock is held, and the answer is ruled on.
     Whoever comes first settles; running it again changes nothing.
     """
     place = await _place(session, callback.item_hash)
@@ -47,6 +56,8 @@ async def settle_by_callback(
     receipt = callback.told.receipt if isinstance(callback.told, Paid) else None
     if receipt is not None:
         await lock_receipt(session, place.environment, receipt)
+    elif isinstance(answer, Paid):
+        await lock_money(session, place.environment, place.amount)
     payment = await lock_payment(session, place.id)
     if payment.channel_id != callback.channel_id:
         return Settled(Verdict.QUARANTINED, payment.id, payment.channel_id, "another channel's endpoint")
@@ -54,18 +65,20 @@ async def settle_by_callback(
         callback.provider_reference, callback.told, await _is_claimed(session, payment, callback), answer
     )
     ruling = judge(standing_of(payment), statement)
-    return await _carry_out(session, payment, callback, ruling, now)
+    return await _carry_out(session, payment, statement, ruling, now)
 
 
 async def _carry_out(
-    session: TenantSession, payment: Payment, callback: Callback, ruling: Ruling, now: datetime
+    session: TenantSession, payment: Payment, said: Statement, ruling: Ruling, now: datetime
 ) -> Settled:
-    told = callback.told
+    told = said.told
     if ruling in (Ruling.SUCCEED, Ruling.END_UNPAID):
-        _adopt(payment, callback)
-    if ruling is Ruling.SUCCEED:
-        receipt = told.receipt if isinstance(told, Paid) else None
-        await succeed(session, payment, receipt, Cause.CALLBACK, now)
+        _adopt(payment, said)
+    if ruling is Ruling.SUCCEED and isinstance(told, Paid):
+        await succeed(session, payment, told.receipt, Cause.CALLBACK, now)
+    elif ruling is Ruling.SUCCEED and said.answer is not None:
+        # It is a query's word, so people may have credited this money before.
+        return await carry_out(session, payment, said.answer, Cause.QUERY, now)
     elif ruling is Ruling.END_UNPAID and isinstance(told, NotPaid):
         end_unpaid(session, payment, told, Cause.CALLBACK, now)
     elif ruling is Ruling.LEARN_RECEIPT and isinstance(told, Paid) and told.receipt is not None:
@@ -94,23 +107,28 @@ def _set_aside(session: TenantSession, payment: Payment, ruling: Ruling) -> Sett
     )
 
 
-def _adopt(payment: Payment, callback: Callback) -> None:
+def _adopt(payment: Payment, said: Statement) -> None:
     """Keep the callback's id where the answer that should have told it was lost."""
     if payment.provider_reference is None and payment.state in (CREATED, UNKNOWN):
-        payment.provider_reference = callback.provider_reference
+        payment.provider_reference = said.provider_reference
 
 
 async def _place(session: TenantSession, item_hash: bytes) -> "_Place | None":
     rows = await session.execute(
-        select(Payment.id, Payment.environment).where(Payment.item_hash == item_hash)
+        select(Payment.id, Payment.environment, Payment.amount_minor, Payment.currency).where(
+            Payment.item_hash == item_hash
+        )
     )
     found = rows.one_or_none()
-    return None if found is None else _Place._make(found)
+    if found is None:
+        return None
+    return _Place(found.id, found.environment, Money(found.amount_minor, found.currency))
 
 
 class _Place(NamedTuple):
     id: UUID
     environment: str
+    amount: Money
 
 
 async def _is_claimed(session: TenantSession, payment: Payment, callback: Callback) -> bool:

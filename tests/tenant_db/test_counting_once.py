@@ -1,12 +1,13 @@
 """A receipt's money is in the books once, also where a query tells no receipt and people decide."""
 
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from core.clock import utc_now
 from core.currency import Currency
@@ -14,10 +15,11 @@ from core.ids import Kind, outside
 from core.money import Money
 from core.phone import Phone
 from tenancy.sessions import Tenant
+from tenant_db.payments import submitting
 from tenant_db.payments.locking import lock_payment
 from tenant_db.payments.models import Payment
 from tenant_db.payments.reviewing import ask_for_receipt
-from tenant_db.payments.rules import Cause, Paid
+from tenant_db.payments.rules import REVIEW_AFTER, Cause, Paid
 from tenant_db.payments.settling import Verdict
 from tenant_db.reviews.commands import Decided
 from tenant_db.reviews.deciding import decide_review
@@ -26,7 +28,19 @@ from tenant_db.reviews.models import Review
 from tenant_db.reviews.opening import NewReview, open_review
 from tenant_db.reviews.rules import ReviewCause, ReviewDecision, ReviewState, ReviewSubject
 from tests.factories.ledger import require_sound_books
-from tests.factories.payments import AMOUNT, LATER, Books, Shop, books, confirmations, make_shop, pend, read
+from tests.factories.payments import (
+    AMOUNT,
+    LATER,
+    Books,
+    Shop,
+    books,
+    confirmations,
+    initiate,
+    make_shop,
+    pend,
+    read,
+    submit,
+)
 from tests.factories.payments import checkout_id as reference_of
 from tests.factories.telling import CREDITED, SILENT, ask, call_back, confirm, told_of
 from tests.racing import race
@@ -40,6 +54,23 @@ async def expired(tenant: Tenant, shop: Shop, **changes: object) -> tuple[Paymen
     payment, item = await pend(tenant, shop, **changes)  # type: ignore[arg-type]  # by name
     await ask(tenant, payment, SILENT, utc_now() + LATER)
     return payment, item
+
+
+async def lose(tenant: Tenant, shop: Shop) -> tuple[Payment, bytes]:
+    """A prompt whose answer was lost, and the provider's id with it."""
+    payment = await initiate(tenant, shop)
+    item = await submit(tenant, payment)
+    async with tenant.transaction() as session:
+        await submitting.doubt(session, payment.id, "the answer was lost")
+    return payment, item
+
+
+async def grow_old(tenant: Tenant, payment: Payment) -> datetime:
+    """Let a payment be so old that people may credit what may be its money; gives when it was made."""
+    then = utc_now() - REVIEW_AFTER - timedelta(hours=1)
+    async with tenant.transaction() as session:
+        await session.execute(update(Payment).where(Payment.id == payment.id).values(created_at=then))
+    return then
 
 
 async def asked_about(tenant: Tenant, payment: Payment) -> UUID:
@@ -89,6 +120,28 @@ async def test_what_people_have_credited_is_not_credited_again_by_a_query(tenant
     await require_sound_books(tenant)
 
 
+@pytest.mark.parametrize("prompt", [pend, lose])
+async def test_what_people_have_credited_is_not_credited_again_by_the_answer_about_a_callback(
+    tenant: Tenant, prompt: Callable[[Tenant, Shop], Awaitable[tuple[Payment, bytes]]]
+) -> None:
+    shop = await make_shop(tenant)
+    payment, item = await prompt(tenant, shop)
+    paid_at = await grow_old(tenant, payment)
+    await credit_store(tenant, shop, await parked(tenant, shop, paid_at=paid_at))
+    tell = partial(call_back, tenant, shop, item, reference_of(payment))
+    assert (await tell(SILENT)).verdict is Verdict.ASK
+
+    told = await tell(SILENT, answer=Paid())
+
+    assert told.verdict is Verdict.QUARANTINED
+    assert "TKX0000001" in told.note
+    assert (await read(tenant, payment.id)).review_note == told.note
+    assert await books(tenant, shop) == CREDITED
+    # The id is proven now, so its own receipt needs no second question.
+    assert (await tell(OTHER)).verdict is Verdict.SETTLED
+    assert await books(tenant, shop) == TWICE
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -107,9 +160,12 @@ async def test_money_that_differs_holds_nobody_up(tenant: Tenant, changes: dict[
     assert told.verdict is Verdict.SETTLED
 
 
-async def test_money_in_suspense_is_not_credited_while_a_payment_may_be_paid_with_it(tenant: Tenant) -> None:
+@pytest.mark.parametrize("prompt", [pend, lose])
+async def test_money_in_suspense_is_not_credited_while_a_payment_may_be_paid_with_it(
+    tenant: Tenant, prompt: Callable[[Tenant, Shop], Awaitable[tuple[Payment, bytes]]]
+) -> None:
     shop = await make_shop(tenant)
-    payment, _ = await pend(tenant, shop)
+    payment, _ = await prompt(tenant, shop)
     review_id = await parked(tenant, shop)
 
     for answer in (None, Paid()):
@@ -205,16 +261,22 @@ async def test_a_proof_that_is_the_providers_own_name_of_another_payment_is_refu
         await decide(tenant, await asked_about(tenant, second), D.MARK_PAID, proof="29115-34620561-1")
 
 
-async def test_a_person_and_a_query_at_the_same_moment_credit_once(tenant: Tenant) -> None:
+@pytest.mark.parametrize("is_called_back", [True, False])
+async def test_a_person_and_a_query_at_the_same_moment_credit_once(
+    tenant: Tenant,
+    is_called_back: bool,  # noqa: FBT001 - whether it is asked because of a callback
+) -> None:
     shop = await make_shop(tenant)
-    payment, _ = await expired(tenant, shop)
-    review_id = await parked(tenant, shop)
+    payment, item = await pend(tenant, shop)
+    review_id = await parked(tenant, shop, paid_at=await grow_old(tenant, payment))
     barrier = text("SELECT pg_advisory_xact_lock(hashtextextended('money:sandbox:KES:150000', 0))")
 
     async def crediting() -> object:
         return await credit_store(tenant, shop, review_id)
 
     async def asking() -> object:
+        if is_called_back:
+            return await call_back(tenant, shop, item, reference_of(payment), SILENT, answer=Paid())
         return await ask(tenant, payment, Paid())
 
     outcomes = await race(tenant, barrier, [crediting, asking])
