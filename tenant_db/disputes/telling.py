@@ -165,12 +165,16 @@ async def _book(session: TenantSession, payment: Payment, dispute: Dispute) -> N
 
 
 async def _book_fee(session: TenantSession, payment: Payment, dispute: Dispute, told: ToldDispute) -> None:
-    if payment.state is not SUCCEEDED:
+    if payment.state is not SUCCEEDED or told.fee is None or told.fee.minor <= 0:
         return
-    if told.fee is not None and told.fee.minor > 0:
-        await _worry(session, payment, await charge_dispute_fee(session, payment, dispute, told.fee))
-        if told.fee_returned is not None and told.fee_returned.minor > 0:
-            await _worry(session, payment, await return_dispute_fee(session, dispute, told.fee_returned))
+    if told.fee.currency is not payment.currency:
+        name, paid = dispute.provider_reference, f"a payment of {payment.due}"
+        note = f"The fee of dispute {name} is {told.fee}, of {paid} here; the books were left alone."
+        await _puzzle(session, payment, note)
+        return
+    await _worry(session, payment, await charge_dispute_fee(session, payment, dispute, told.fee))
+    if told.fee_returned is not None and told.fee_returned.minor > 0:
+        await _worry(session, payment, await return_dispute_fee(session, dispute, told.fee_returned))
 
 
 async def _warn(session: TenantSession, dispute: Dispute, *, is_new: bool, was: str) -> None:

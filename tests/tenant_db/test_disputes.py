@@ -193,12 +193,23 @@ async def test_a_dispute_settled_for_nothing_keeps_its_amount(tenant: Tenant, sh
 async def test_a_dispute_in_another_currency_leaves_the_books_alone(tenant: Tenant, shop: Shop) -> None:
     payment = await make_paid(tenant, shop)
 
-    dispute = await tell(tenant, payment, WITHDRAWN, amount=Money(100, Currency.USD))
+    fees = (Money(1_500, Currency.USD), Money(1_500, Currency.USD))
+    dispute = await tell(tenant, payment, WITHDRAWN, amount=Money(100, Currency.USD), fees=fees)
+    # The money of another one is taken, though its fee can't be booked; told again, nobody is asked again.
+    for _ in range(2):
+        other = await tell(tenant, payment, LOST, reference="dp_2", amount=kes(4_000), fees=fees)
 
-    assert dispute.withdrawal_id is None
-    assert await store_money(tenant, shop) == (100_000, 0)
+    assert (dispute.withdrawal_id, other.status) == (None, "lost")
+    assert await store_money(tenant, shop) == (96_000, 0)
     async with tenant.reading() as session:
-        assert len(list(await session.scalars(select(Review)))) == 1
+        (review,) = await session.scalars(select(Review))
+    left = "of a payment of KES 1000.00{}; the books were left alone."
+    assert review.notes == [
+        f"Dispute dp_1 took USD 1.00 {left.format(' that is succeeded here')}",
+        f"The fee of dispute dp_1 is USD 15.00, {left.format(' here')}",
+        f"The fee of dispute dp_2 is USD 15.00, {left.format(' here')}",
+    ]
+    await require_sound_books(tenant)
 
 
 async def test_a_closed_account_has_suspense_bear_the_chargeback(tenant: Tenant, shop: Shop) -> None:
