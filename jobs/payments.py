@@ -25,9 +25,11 @@ __all__ = [
 
 SUBMIT_ATTEMPTS_MAX: Final = 60
 """More than fit in the window in which a payment may be sent."""
-POLL_ATTEMPTS_MAX: Final = 3_000
+POLL_ATTEMPTS_MAX: Final = 30_000
 """Days of runs that all fail: a ladder given up half-way would leave a payment to nobody."""
 ASK_ATTEMPTS_MAX: Final = 500
+RETRY_MAX_S: Final = 30.0
+"""A payer waits, however often the provider was asked before an outage."""
 
 
 def payment_handlers(providers: Providers) -> list[Handler]:
@@ -41,8 +43,10 @@ def payment_handlers(providers: Providers) -> list[Handler]:
         return handle
 
     return [
-        Handler("submit_payment", bound(submit_payment), attempts_max=SUBMIT_ATTEMPTS_MAX),
-        Handler("poll_payment", bound(poll_payment), attempts_max=POLL_ATTEMPTS_MAX),
+        Handler(
+            "submit_payment", bound(submit_payment), attempts_max=SUBMIT_ATTEMPTS_MAX, retry_max_s=RETRY_MAX_S
+        ),
+        Handler("poll_payment", bound(poll_payment), attempts_max=POLL_ATTEMPTS_MAX, retry_max_s=RETRY_MAX_S),
         Handler("ask_payment", bound(ask_payment), attempts_max=ASK_ATTEMPTS_MAX),
         Handler("confirm_payment", bound(confirm_payment)),
         Handler("capture_payment", bound(capture_payment), attempts_max=ASK_ATTEMPTS_MAX),

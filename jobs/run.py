@@ -186,4 +186,7 @@ async def _attempt(handler: Handler, work: Work) -> Result:
             # The outermost edge of a job: nothing above it could do better than write it down.
             reference = outside(Kind.OUTBOX, new_id())
             log.exception("job_failed", reference=reference)
-            return Later(backoff(work.attempt), f"{type(error).__name__}, logged as {reference}")
+            return Later(
+                backoff(work.attempt, max_s=handler.retry_max_s),
+                f"{type(error).__name__}, logged as {reference}",
+            )

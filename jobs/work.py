@@ -76,6 +76,8 @@ class Handler:
     attempts_max: int = 12
     """Runs before the row becomes a dead letter; ladders that ask again count each question."""
     timeout_s: float = JOB_TIMEOUT_MAX_S
+    retry_max_s: float = BACKOFF_MAX_S
+    """The longest pause after a run that failed unforeseen; shorter where runs are counted that did not."""
 
     def __post_init__(self) -> None:
         if not 0 < self.timeout_s <= JOB_TIMEOUT_MAX_S:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from jobs.run import Runner
 from jobs.work import Done, Handler, by_kind
@@ -15,6 +16,7 @@ from tenancy.context import Services
 from tenancy.engines import CONNECTIONS_PER_TENANT
 from tenancy.outbox import claim_due
 from tenancy.sessions import Tenant
+from tenant_db.outbox.models import TenantOutbox
 from tests.jobs.conftest import PATIENCE_S, Hand, MovingClock, leave, row_of
 
 
@@ -150,6 +152,22 @@ async def test_a_result_that_could_not_be_written_down_is_written_later(
 
     await until(tenant, job, lambda row: row.state == "done")
     assert (await row_of(tenant, job)).attempts == 1
+
+
+async def test_a_ladder_comes_back_soon_from_an_outage_however_long_it_is(
+    services: Services, tenant: Tenant, hand: Hand, clock: MovingClock
+) -> None:
+    job = await leave(tenant)
+    runner = Runner(services, by_kind([Handler("act", hand, attempts_max=99, retry_max_s=0.001)]))
+    async with tenant.transaction() as session:
+        await session.execute(update(TenantOutbox).where(TenantOutbox.id == job).values(attempts=40))
+
+    hand.end(OSError("an outage"))
+    await runner.run_outbox({}, str(tenant.id), str(job), tenant.ref.epoch)
+
+    row = await row_of(tenant, job)
+    assert (row.state, row.attempts) == ("pending", 41)
+    assert row.next_attempt_at <= clock()
 
 
 async def test_a_job_that_kills_every_worker_becomes_a_dead_letter(
