@@ -19,9 +19,8 @@ async def test_each_tenants_items_are_answered_together_and_in_order(
         return [10 * item for item in items]
 
     gathering = Gathering(answer)
-    answers = await asyncio.gather(
-        gathering.ask(tenant, 1), gathering.ask(second_tenant, 2), gathering.ask(tenant, 3)
-    )
+    asked_for = gathering.ask(tenant, 1), gathering.ask(second_tenant, 2), gathering.ask(tenant, 3)
+    answers = list(await asyncio.gather(*asked_for))
 
     assert answers == [10, 20, 30]
     assert asked == [(tenant, [1, 3]), (second_tenant, [2])]
