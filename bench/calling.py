@@ -55,11 +55,20 @@ class Caller:
         return await self._send("\r\n".join([f"POST {path} HTTP/1.1", *self._lines, *lines]), body)
 
     async def _send(self, head: str, body: bytes) -> Answer:
-        reader, writer = self._idle.pop() if self._idle else await self._connect()
+        reader, writer = await self._connection()
         writer.write(f"{head}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
         answer = await _answer(reader)
         self._idle.append((reader, writer))
         return answer
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            # The server ends what has been idle for long.
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await self._connect()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(self._host, self._port, limit=ANSWER_BYTES_MAX)
