@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+import server.child
 from core.ids import new_id
 from server.embedded import EmbeddedPostgres
 from server.embedded_roles import MAINTENANCE_DATABASE, MIGRATOR_ROLE
@@ -33,8 +34,10 @@ PER_KILL: Final = 12
 
 
 @pytest.fixture
-async def embedded() -> AsyncIterator[EmbeddedPostgres]:
+async def embedded(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmbeddedPostgres]:
     """With the settings of production: what is answered is on the disk."""
+    # It is killed again so soon that its supervisor would take it for one that can't start.
+    monkeypatch.setattr(server.child, "QUICK_FAILURES_MAX", 1_000)
     async with throwaway_postgres(settings={}) as running:
         yield running
 
