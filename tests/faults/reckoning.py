@@ -27,9 +27,12 @@ WAITING: Final = (
     " WHERE status IN ('requested', 'submitting', 'unknown', 'pending')"
     " UNION ALL SELECT 'message ' || id || ' ' || state FROM inbox WHERE state = 'received'"
     " UNION ALL SELECT 'job ' || kind || ' ' || state FROM outbox WHERE state IN ('pending', 'running')"
-    " AND kind NOT IN ('poll_payment', 'ask_payment', 'ask_refund')"
+    " AND kind NOT IN ('poll_payment', 'ask_payment', 'ask_refund', 'sweep_account', 'reconcile_scope')"
 )
-"""What must still change by itself. A card payment stays pending while its payer may try again."""
+"""What must still change by itself. A card payment stays pending while its payer may try again.
+
+What the night does is spread over hours, should a run meet it.
+"""
 UNDECIDED: Final = (
     "SELECT 'payment ' || id || ' ' || provider || ' ' || status FROM payments"  # noqa: S608 - a constant
     f" WHERE status IN {OPEN}"

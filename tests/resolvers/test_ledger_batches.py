@@ -160,6 +160,8 @@ async def test_who_needs_what_somebody_holds_is_told_to_try_again_alone(
     batches: Batches, tenant: Tenant
 ) -> None:
     source, target = await accounts(tenant)
+    # Of its own: who waits for the busy one holds nothing that the neighbours wait for.
+    elsewhere = await make_account(tenant, "custom:elsewhere")
     busy = await make_account(tenant, "custom:busy")
 
     async with locked(tenant, busy):
@@ -167,12 +169,12 @@ async def test_who_needs_what_somebody_holds_is_told_to_try_again_alone(
             batches,
             tenant,
             posting(source, target, 10, "a"),
-            posting(source, busy, 10, "b"),
+            posting(elsewhere, busy, 10, "b"),
             posting(source, target, 10, "c"),
         )
 
     assert [type(outcome) for outcome in told] == [Made, IdempotencyInProgress, Made]
-    (again,) = await batches.carry_out(tenant, [posting(source, busy, 10, "b")])
+    (again,) = await batches.carry_out(tenant, [posting(elsewhere, busy, 10, "b")])
     assert isinstance(again, Made)
 
 
