@@ -156,9 +156,7 @@ async def test_a_fault_is_the_guilty_one_s_alone(batches: Batches, tenant: Tenan
     assert await balance_of(tenant, target) == 20
 
 
-async def test_who_needs_what_somebody_holds_is_told_to_try_again_alone(
-    batches: Batches, tenant: Tenant
-) -> None:
+async def test_who_needs_what_is_held_is_told_to_try_again_alone(batches: Batches, tenant: Tenant) -> None:
     source, target = await accounts(tenant)
     # Of its own: who waits for the busy one holds nothing that the neighbours wait for.
     elsewhere = await make_account(tenant, "custom:elsewhere")
