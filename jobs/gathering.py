@@ -28,7 +28,8 @@ class Gathering(Generic[Item, Answer]):
         Raises:
             What the common answer raises; then nobody of those who asked together has one.
         """
-        key = (tenant.id, tenant.ref.epoch)
+        # A tenant that has moved is another database.
+        key = tenant.ref.key
         if key not in self._open:
             items: list[Item] = []
             self._open[key] = items, asyncio.create_task(self._answered(tenant, key, items))

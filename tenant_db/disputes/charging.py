@@ -6,13 +6,11 @@ from core.ids import Kind, outside
 from core.money import Money
 from tenancy.sessions import TenantSession
 from tenant_db.disputes.models import Dispute
-from tenant_db.ledger.accounts import available, holding, open_accounts, provider_fees
 from tenant_db.ledger.errors import LedgerRefusal
 from tenant_db.ledger.models import Transfer
-from tenant_db.ledger.posting import NewTransfer, post_linked
 from tenant_db.ledger.reversing import reverse
-from tenant_db.ledger.rules import Overdraft, TransferKind
-from tenant_db.payments.crediting import place_of
+from tenant_db.ledger.rules import Overdraft
+from tenant_db.payments.crediting import post_fee
 from tenant_db.payments.models import Payment
 
 FEE_RETURNED = "The provider gave the fee of the dispute back."
@@ -29,27 +27,9 @@ async def charge_dispute_fee(
     if booked:
         told = Money(booked[0].amount_minor, booked[0].currency)
         return None if told == fee else f"The fee of the dispute was {told}, and is now {fee}."
-    place = place_of(payment)
-    store, fees, source = await open_accounts(
-        session,
-        available(payment.store_id, place, payment.currency),
-        provider_fees(payment.currency),
-        holding(place, payment.currency),
-        spread=payment.id,
-    )
-    borne, kept = _keys(dispute)
-    reference = outside(Kind.PAYMENT, payment.id)
     details = {"dispute": outside(Kind.DISPUTE, dispute.id)}
-    news = [
-        NewTransfer(
-            *(store, fees, fee, TransferKind.FEE, reference, borne),
-            overdraft=Overdraft.ALLOWED,
-            details=details,
-        ),
-        NewTransfer(*(fees, source, fee, TransferKind.TRANSFER, reference, kept), details=details),
-    ]
     try:
-        await post_linked(session, news)
+        await post_fee(session, payment, fee, _keys(dispute), details)
     except LedgerRefusal as refusal:
         return f"The fee of the dispute, {fee}, is not booked: {refusal.message}"
     return None

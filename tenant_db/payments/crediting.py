@@ -4,6 +4,8 @@ Money on a channel or a provider account lies in the tenant's own custody: its `
 every receipt, and the same amount is either a store's or in suspense, never both.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import select
@@ -87,6 +89,33 @@ async def charge_fee(session: TenantSession, payment: Payment, fee: Money, cause
         if payment.fee_minor not in {None, fee.minor}:
             flag(session, payment, f"The provider first told a fee of {payment.fee_minor}, now {fee}.", cause)
         return
+    if fee.currency is not payment.currency:
+        flag(session, payment, f"The provider's fee of {fee} is in another currency, and not booked.", cause)
+        return
+    try:
+        await post_fee(session, payment, fee, (f"fee:{payment.id}", f"fee-kept:{payment.id}"))
+    except LedgerRefusal as refusal:
+        flag(session, payment, f"The provider's fee of {fee} is not booked: {refusal.message}", cause)
+        return
+    payment.fee_minor = fee.minor
+
+
+async def post_fee(
+    session: TenantSession,
+    payment: Payment,
+    fee: Money,
+    keys: tuple[str, str],
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Post what a provider kept: the store bears it, and it leaves what lies at the provider.
+
+    `keys` are the idempotency keys of the two transfers, in this order. The store's balance may fall
+    below its floor.
+
+    Raises:
+        LedgerRefusal: an account is closed or full; nothing was posted.
+        CurrencyMismatch: the fee is not in the payment's currency.
+    """
     place = place_of(payment)
     store, fees, source = await open_accounts(
         session,
@@ -95,17 +124,16 @@ async def charge_fee(session: TenantSession, payment: Payment, fee: Money, cause
         holding(place, payment.currency),
         spread=payment.id,
     )
-    reference = outside(Kind.PAYMENT, payment.id)
-    borne = NewTransfer(
-        store, fees, fee, TransferKind.FEE, reference, f"fee:{payment.id}", overdraft=Overdraft.ALLOWED
-    )
-    kept = NewTransfer(fees, source, fee, TransferKind.TRANSFER, reference, f"fee-kept:{payment.id}")
-    try:
-        await post_linked(session, [borne, kept])
-    except LedgerRefusal as refusal:
-        flag(session, payment, f"The provider's fee of {fee} is not booked: {refusal.message}", cause)
-        return
-    payment.fee_minor = fee.minor
+    reference, (borne, kept) = outside(Kind.PAYMENT, payment.id), keys
+    news = [
+        NewTransfer(
+            *(store, fees, fee, TransferKind.FEE, reference, borne),
+            overdraft=Overdraft.ALLOWED,
+            details=dict(details),
+        ),
+        NewTransfer(*(fees, source, fee, TransferKind.TRANSFER, reference, kept), details=dict(details)),
+    ]
+    await post_linked(session, news)
 
 
 async def put_excess_aside(session: TenantSession, payment: Payment, excess: Money) -> None:

@@ -158,6 +158,7 @@ TOLD: list[tuple[list[Answer], str, bool, int]] = [
     ([PAID, PAID], "succeeded", False, 145_650),
     ([Paid(AMOUNT, "ch_1"), PAID], "succeeded", False, 145_650),
     ([Paid(AMOUNT), PAID], "succeeded", False, 145_650),
+    ([Paid(AMOUNT, "ch_1", Money(34, Currency.USD))], "succeeded", True, 150_000),
     ([PAID, StillPending(SHOWN)], "succeeded", False, 145_650),
     ([PAID, UNPAID], "succeeded", True, 145_650),
     ([PAID, Paid(AMOUNT, "ch_2")], "succeeded", True, 145_650),
